@@ -1,0 +1,138 @@
+"""Model architectures as floats: the shape that fixes parameters, FLOP and bytes."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from jax.typing import ArrayLike
+
+from nvlinklab._struct import leaf_units, quantity, register_structs, static, struct
+from nvlinklab.errors import SpecError, did_you_mean
+from nvlinklab.io.tables import Row, all_rows
+
+
+@struct
+class Architecture:
+    """A decoder-only transformer; counts are floats so that they can be differentiated.
+
+    Attributes:
+        attention: `mla` or `gqa` (multi-head attention is gqa with as many KV heads as heads)
+        layers, dense_layers: all layers, and those with a dense feed-forward block
+        hidden, vocab: width of the residual stream, entries of the vocabulary
+        heads, kv_heads, head_dim: attention shape (gqa)
+        kv_lora_rank, q_lora_rank, qk_rope_head_dim, qk_nope_head_dim, v_head_dim: latent attention shape (mla)
+        dense_intermediate: width of a dense feed-forward block
+        routed_experts, shared_experts, top_k, moe_intermediate: mixture of experts (0 experts: dense)
+    """
+
+    attention: str = static()
+    layers: ArrayLike = quantity("layer")
+    dense_layers: ArrayLike = quantity("layer", 0.0)
+    hidden: ArrayLike = quantity("1")
+    vocab: ArrayLike = quantity("1")
+    heads: ArrayLike = quantity("1")
+    kv_heads: ArrayLike = quantity("1", 0.0)
+    head_dim: ArrayLike = quantity("1", 0.0)
+    kv_lora_rank: ArrayLike = quantity("1", 0.0)
+    q_lora_rank: ArrayLike = quantity("1", 0.0)
+    qk_rope_head_dim: ArrayLike = quantity("1", 0.0)
+    qk_nope_head_dim: ArrayLike = quantity("1", 0.0)
+    v_head_dim: ArrayLike = quantity("1", 0.0)
+    dense_intermediate: ArrayLike = quantity("1", 0.0)
+    routed_experts: ArrayLike = quantity("expert", 0.0)
+    shared_experts: ArrayLike = quantity("expert", 0.0)
+    top_k: ArrayLike = quantity("expert", 0.0)
+    moe_intermediate: ArrayLike = quantity("1", 0.0)
+
+
+register_structs()
+
+
+class ModelRecord(NamedTuple):
+    """An architecture with the rows it came from."""
+
+    id: str
+    spec: Architecture
+    rows: Mapping[str, Row]
+
+
+def models() -> tuple[str, ...]:
+    """Return the ids of all models whose shape is complete enough to load."""
+    rows = all_rows()
+    ids = dict.fromkeys(r.id for r in rows.values() if r.quantity == "hidden")
+    return tuple(i for i in ids if all(f"{i}.{q}" in rows for q in ("layers", "heads", "vocab")))
+
+
+def model(name: str) -> ModelRecord:
+    """Return a model's architecture by id.
+
+    Raises:
+        SpecError: no such model, with the nearest names.
+
+    >>> model("deepseek-v3").spec.top_k
+    8.0
+    """
+    if name not in models():
+        raise SpecError(f"no model is called {name!r}{did_you_mean(name, models())} There are: {', '.join(models())}")
+    rows = all_rows()
+    found = {leaf: rows[f"{name}.{leaf}"] for leaf in leaf_units(Architecture) if f"{name}.{leaf}" in rows}
+    shape: dict[str, float] = {leaf: row.value for leaf, row in found.items()}
+    attention = "mla" if shape.get("kv_lora_rank") else "gqa"
+    if attention == "gqa":
+        shape.setdefault("head_dim", shape["hidden"] / shape["heads"])
+        shape.setdefault("kv_heads", shape["heads"])
+    if not shape.get("routed_experts"):
+        shape["dense_layers"] = shape["layers"]
+    return ModelRecord(name, Architecture(attention=attention, **shape), found)
+
+
+def expert_params(a: Architecture) -> ArrayLike:
+    """Return the parameters of one routed expert in one layer: gate, up and down projection (SwiGLU)."""
+    return 3.0 * a.hidden * a.moe_intermediate
+
+
+def moe_layers(a: Architecture) -> ArrayLike:
+    """Return the number of layers with experts."""
+    return a.layers - a.dense_layers
+
+
+def kv_elements_per_token(a: Architecture) -> ArrayLike:
+    """Return the cached elements per token over all layers: the latent and the rotary key (MLA), or keys and values (GQA, MHA)."""
+    if a.attention == "mla":
+        return a.layers * (a.kv_lora_rank + a.qk_rope_head_dim)
+    return a.layers * 2.0 * a.kv_heads * a.head_dim
+
+
+def attention_params(a: Architecture) -> ArrayLike:
+    """Return the attention weights of one layer (DeepSeek-V2, arXiv 2405.04434, section 2.1, for MLA)."""
+    if a.attention == "mla":
+        query = a.hidden * a.q_lora_rank + a.q_lora_rank * a.heads * (a.qk_nope_head_dim + a.qk_rope_head_dim)
+        latent = a.hidden * (a.kv_lora_rank + a.qk_rope_head_dim) + a.kv_lora_rank * a.heads * (a.qk_nope_head_dim + a.v_head_dim)
+        return query + latent + a.heads * a.v_head_dim * a.hidden
+    return 2.0 * a.hidden * a.heads * a.head_dim + 2.0 * a.hidden * a.kv_heads * a.head_dim
+
+
+def attention_flop_per_token(a: Architecture, context: ArrayLike) -> ArrayLike:
+    """Return the FLOP of one decode token's attention over `context` cached tokens in one layer, projections excluded.
+
+    MLA in absorbed form: scores against latent and rotary key, values from the latent, for every head.
+    """
+    if a.attention == "mla":
+        return 2.0 * a.heads * (2.0 * a.kv_lora_rank + a.qk_rope_head_dim) * context
+    return 2.0 * a.heads * 2.0 * a.head_dim * context
+
+
+def replicated_params(a: Architecture) -> ArrayLike:
+    """Return the weights every rank holds under data-parallel attention: attention, dense blocks, shared experts, routers, embeddings."""
+    per_layer = attention_params(a) * a.layers + 3.0 * a.hidden * a.dense_intermediate * a.dense_layers
+    experts = moe_layers(a) * (a.shared_experts * expert_params(a) + a.hidden * a.routed_experts)
+    return per_layer + experts + 2.0 * a.vocab * a.hidden
+
+
+def routed_params(a: Architecture) -> ArrayLike:
+    """Return the weights of all routed experts."""
+    return moe_layers(a) * a.routed_experts * expert_params(a)
+
+
+def total_params(a: Architecture) -> ArrayLike:
+    """Return all weights but norms and biases (below 0.1 % of the models in the catalog)."""
+    return replicated_params(a) + routed_params(a)
