@@ -1,0 +1,147 @@
+"""The few chart forms the book uses. The title states the finding; `alt_text` says it to those who cannot see it."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import altair as alt
+import pandas as pd
+
+from nvlinklab.errors import SpecError
+
+MIN_ALT_TEXT = 20
+
+
+def _finish(chart: Any, title: str, subtitle: str, alt_text: str) -> Any:
+    if len(alt_text) < MIN_ALT_TEXT:
+        raise SpecError(f"alt text {alt_text!r} is too short; say in a sentence what the chart shows")
+    head = alt.TitleParams(title, subtitle=subtitle) if subtitle else alt.TitleParams(title)
+    return chart.properties(title=head, description=alt_text)
+
+
+def _scale(log: bool, **kwargs: Any) -> alt.Scale:
+    return alt.Scale(type="log", **kwargs) if log else alt.Scale(**kwargs)
+
+
+def bars(
+    frame: pd.DataFrame, x: str, y: str, *, title: str, alt_text: str, x_title: str, subtitle: str = "", color: str | None = None,
+    log: bool = False, reference: float | None = None, reference_label: str = "", value_format: str = ".4~g",
+) -> Any:  # fmt: skip
+    """Horizontal bars, labelled with their values, optionally against a reference line (the stated number).
+
+    Args:
+        frame: one row per bar
+        x, y: the column with the number and the column with the name
+        title: the finding
+        alt_text: the chart in a sentence
+        x_title: axis title with its unit
+        color: column that colours the bars
+        log: logarithmic axis; bars then are points on stems from the axis' lower end
+        reference: a vertical line at this value, with `reference_label`
+    """
+    order = list(frame[y])
+    axis_y = alt.Y(f"{y}:N", sort=order, title=None)
+    low = float(frame[x].min())
+    floor = 10 ** math.floor(math.log10(low) - 0.15) if log and low > 0 else 0.0
+    scale = _scale(log, domainMin=floor) if log else _scale(log)
+    encode_x = alt.X(f"{x}:Q", title=x_title, scale=scale)
+    base = alt.Chart(frame).encode(y=axis_y, x=encode_x)
+    paint = {"color": alt.Color(f"{color}:N", title=None)} if color else {}
+    mark = base.mark_bar(cornerRadiusEnd=2).encode(x2=alt.datum(floor), **paint) if log else base.mark_bar(cornerRadiusEnd=2).encode(**paint)
+    layers = [mark, base.mark_text(align="left", dx=5).encode(text=alt.Text(f"{x}:Q", format=value_format))]
+    if reference is not None:
+        line = pd.DataFrame({x: [reference], "label": [reference_label or f"stated: {reference:g}"]})
+        layers.append(alt.Chart(line).mark_rule(strokeDash=[5, 4]).encode(x=alt.X(f"{x}:Q")))
+        layers.append(
+            alt.Chart(line).mark_text(align="left", dx=4, dy=-6, baseline="bottom").encode(x=alt.X(f"{x}:Q"), y=alt.value(0), text="label:N")
+        )
+    return _finish(alt.layer(*layers).properties(height=alt.Step(34)), title, subtitle, alt_text)
+
+
+def lines(
+    frame: pd.DataFrame, x: str, y: str, *, title: str, alt_text: str, x_title: str, y_title: str, subtitle: str = "", color: str | None = None,
+    log_x: bool = False, log_y: bool = False, points: pd.DataFrame | None = None, points_label: str | None = None, band: tuple[str, str] | None = None,
+) -> Any:  # fmt: skip
+    """Lines along a sweep, labelled at their ends, optionally with measured or stated points and an uncertainty band.
+
+    Args:
+        frame: long table; `color` names the column that separates the lines
+        points: table with columns `x` and `y` (and `points_label`) drawn as marks on the same axes
+        band: columns with the lower and upper edge
+    """
+    base = alt.Chart(frame).encode(x=alt.X(f"{x}:Q", title=x_title, scale=_scale(log_x)))
+    layers: list[Any] = []
+    paint = {"color": alt.Color(f"{color}:N", title=None, sort=list(dict.fromkeys(frame[color])))} if color else {}
+    if band:
+        low, high = band
+        layers.append(base.mark_area(opacity=0.18).encode(y=alt.Y(f"{low}:Q", title=y_title, scale=_scale(log_y)), y2=f"{high}:Q", **paint))
+    layers.append(base.mark_line().encode(y=alt.Y(f"{y}:Q", title=y_title, scale=_scale(log_y)), **paint))
+    if points is not None:
+        marks = alt.Chart(points).encode(x=f"{x}:Q", y=f"{y}:Q")
+        layers.append(marks.mark_point(filled=True, size=70, color="#D55E00"))
+        if points_label:
+            layers.append(marks.mark_text(align="left", dx=8, dy=-6).encode(text=f"{points_label}:N"))
+    return _finish(alt.layer(*layers), title, subtitle, alt_text)
+
+
+def tornado(frame: pd.DataFrame, *, title: str, alt_text: str, subtitle: str = "", value: str = "elasticity", name: str = "input") -> Any:
+    """Elasticities as bars left and right of zero, the strongest on top."""
+    ordered = frame.reindex(frame[value].abs().sort_values(ascending=False, kind="stable").index)
+    order = list(ordered[name])
+    base = alt.Chart(ordered).encode(
+        y=alt.Y(f"{name}:N", sort=order, title=None), x=alt.X(f"{value}:Q", title="Change of the result per 1 % change of the input (%)")
+    )
+    paint = alt.condition(f"datum['{value}'] > 0", alt.value("#D55E00"), alt.value("#0072B2"))
+    right = base.transform_filter(f"datum['{value}'] >= 0").mark_text(align="left", dx=5).encode(text=alt.Text(f"{value}:Q", format="+.3~f"))
+    left = base.transform_filter(f"datum['{value}'] < 0").mark_text(align="right", dx=-5).encode(text=alt.Text(f"{value}:Q", format="+.3~f"))
+    chart = alt.layer(base.mark_bar().encode(color=paint), right, left).properties(height=alt.Step(30))
+    return _finish(chart, title, subtitle, alt_text)
+
+
+def waterfall(factors: dict[str, float], *, title: str, alt_text: str, start_label: str, end_label: str, x_title: str, subtitle: str = "") -> Any:
+    """Factors that multiply up to a total, drawn on a log axis so that equal lengths are equal factors.
+
+    Args:
+        factors: `{name: factor}`; drawn in the given order from 1 to their product
+    """
+    rows: list[dict[str, Any]] = []
+    level = 1.0
+    for label, factor in factors.items():
+        rows.append({"step": label, "from": level, "to": level * factor, "text": f"{factor:.3g}x", "kind": "factor"})
+        level *= factor
+    rows.append({"step": end_label, "from": 1.0, "to": level, "text": f"{level:.4g}x", "kind": "total"})
+    frame = pd.DataFrame(rows)
+    base = alt.Chart(frame).encode(y=alt.Y("step:N", sort=list(frame["step"]), title=None))
+    bar = base.mark_bar().encode(
+        x=alt.X("from:Q", title=x_title, scale=alt.Scale(type="log")), x2="to:Q", color=alt.Color("kind:N", legend=None, sort=["factor", "total"])
+    )
+    text = base.mark_text(align="left", dx=5).encode(x=alt.X("to:Q"), text="text:N")
+    note = f"{start_label} = 1" + (f"; {subtitle}" if subtitle else "")
+    return _finish(alt.layer(bar, text).properties(height=alt.Step(34)), title, note, alt_text)
+
+
+def roofline(
+    roofs: pd.DataFrame, kernels: pd.DataFrame, *, title: str, alt_text: str, subtitle: str = "", span: Sequence[float] = (1.0, 1e5)
+) -> Any:
+    """Rooflines (Williams et al. 2009) with operators marked on them.
+
+    Args:
+        roofs: columns `name`, `flops` [FLOP/s], `bw` [B/s]
+        kernels: columns `name`, `intensity` [FLOP/B], `rate` [FLOP/s]; may be empty
+    """
+    rows = []
+    for roof in roofs.to_dict("records"):
+        ridge = roof["flops"] / roof["bw"]
+        for intensity in (span[0], ridge, span[1]):
+            rows.append({"name": roof["name"], "intensity": intensity, "rate": min(roof["flops"], intensity * roof["bw"]) / 1e12})
+    lines_frame = pd.DataFrame(rows)
+    x = alt.X("intensity:Q", title="Arithmetic intensity (FLOP/B)", scale=alt.Scale(type="log", domain=list(span)))
+    y = alt.Y("rate:Q", title="Attainable rate (TFLOP/s)", scale=alt.Scale(type="log"))
+    order = list(roofs["name"])
+    layers: list[Any] = [alt.Chart(lines_frame).mark_line().encode(x=x, y=y, color=alt.Color("name:N", title=None, sort=order))]
+    if len(kernels):
+        marks = kernels.assign(rate=kernels["rate"] / 1e12)
+        base = alt.Chart(marks).encode(x=x, y=y)
+        layers.append(base.mark_point(filled=True, size=80, color="#7F7F7F"))
+        layers.append(base.mark_text(align="left", dx=7, dy=9).encode(text="name:N"))
+    return _finish(alt.layer(*layers), title, subtitle, alt_text)
