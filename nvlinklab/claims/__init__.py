@@ -1,0 +1,1 @@
+"""Every quantified claim as an executable check with a computed verdict."""

@@ -1,0 +1,216 @@
+"""The results as a page shows them: read from `data/results/ledger.json`, written as text, never computed here.
+
+Nothing below imports JAX, so the book builds in seconds and shows exactly what was committed.
+"""
+
+import json
+import math
+import re
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from nvlinklab import units
+from nvlinklab.claims.ledger import DOCUMENTS
+from nvlinklab.claims.verdict import VERDICTS
+from nvlinklab.errors import ClaimError, did_you_mean
+from nvlinklab.io.paths import data_dir, shown
+
+RESULTS = "results/ledger.json"
+SIGNS = {"reproduced": "✓", "approximately": "≈", "inconsistent": "≠", "contradicted": "✗", "not-checkable": "?", "pending": "…"}
+MEANINGS = {
+    "reproduced": "every stated number is met within its stated precision",
+    "approximately": "no number misses, but some are only near, or a detail misses",
+    "inconsistent": "the articles' own numbers do not give it, or the claim it rests on fails",
+    "contradicted": "public sources outside the articles give another number",
+    "not-checkable": "nothing it states can be computed or looked up today; the entry says what would settle it",
+    "pending": "no function checks it yet",
+}
+OUTCOMES = {"hit": "✓", "near": "≈", "miss": "✗"}
+NBSP = "\N{NO-BREAK SPACE}"
+_UNCHANGED = {"1", "x", "U", "tok", "generation"}
+_IRREGULAR = {"switch": "switches", "copy": "copies"}
+
+
+class Line(NamedTuple):
+    """One stated number of a claim beside the computed one, as text.
+
+    Attributes:
+        name: what it is
+        stated, computed: the two numbers with units; an empty `computed` where there is none
+        interval: the range of the computed number under its inputs' ranges, or an empty string
+        ratio: computed over stated, or an empty string
+        outcome: hit, near, miss, or an empty string
+        role: claim, detail, given, or an empty string while pending
+    """
+
+    name: str
+    stated: str
+    computed: str
+    interval: str
+    ratio: str
+    outcome: str
+    role: str
+
+
+class Results:
+    """Every claim's result, by id.
+
+    Attributes:
+        claims: `{id: result}` as `nvlinklab.claims.evaluate.evaluate` returns them
+    """
+
+    def __init__(self, entries: Iterable[dict[str, Any]]):
+        self.claims = {entry["id"]: entry for entry in entries}
+
+    def claim(self, claim_id: str) -> dict[str, Any]:
+        """Return one result; an unknown id raises `ClaimError` with the nearest ones."""
+        if claim_id not in self.claims:
+            raise ClaimError(f"no claim is called {claim_id!r}{did_you_mean(claim_id, self.claims)}")
+        return self.claims[claim_id]
+
+    def number(self, claim_id: str, name: str = "") -> dict[str, Any]:
+        """Return the entry of one computed number: a stated value's counterpart, or a context value.
+
+        Raises:
+            ClaimError: nothing is computed, no such name, or no name where there are several.
+        """
+        result = self.claim(claim_id)
+        numbers = {t["name"]: t for t in result["tests"]} | {n: {"name": n, "computed": v["value"]} | v for n, v in result["context"].items()}
+        if not numbers:
+            raise ClaimError(f"claim {claim_id} is {result['verdict']}: nothing is computed")
+        if not name and len(result["tests"]) == 1:
+            name = result["tests"][0]["name"]
+        if name not in numbers:
+            raise ClaimError(f"claim {claim_id} computes no {name!r}{did_you_mean(name, numbers)}; it computes {', '.join(numbers)}")
+        return numbers[name]
+
+    def value_text(self, claim_id: str, name: str = "") -> str:
+        """Return one computed number with its unit."""
+        entry = self.number(claim_id, name)
+        return entry["evidence"] if "evidence" in entry else quantity_text(entry["computed"], entry["unit"])
+
+    def range_text(self, claim_id: str, name: str = "") -> str:
+        """Return the range of one computed number under the ranges of its inputs."""
+        entry = self.number(claim_id, name)
+        if "evidence" in entry:
+            raise ClaimError(f"claim {claim_id} states {entry['name']} as a name, which has no range")
+        return interval_text(entry["interval"], entry["unit"]) or quantity_text(entry["computed"], entry["unit"])
+
+    def stated_text(self, claim_id: str, name: str = "") -> str:
+        """Return one number as the article states it."""
+        stated = self.claim(claim_id)["stated"]
+        if not name and len(stated) == 1:
+            name = next(iter(stated))
+        if name not in stated:
+            raise ClaimError(f"claim {claim_id} states no {name!r}{did_you_mean(name, stated)}; it states {', '.join(stated)}")
+        return typographic(stated[name])
+
+    def ratio_text(self, claim_id: str, name: str = "") -> str:
+        """Return computed over stated: of one number, or of the one that decides the verdict."""
+        ratio = self.number(claim_id, name).get("ratio") if name else self.claim(claim_id)["ratio"]
+        if ratio is None:
+            raise ClaimError(f"claim {claim_id} has no ratio{f' for {name!r}' if name else ''}; it is {self.claim(claim_id)['verdict']}")
+        return ratio_text(ratio)
+
+    def select(self, words: Iterable[str] = ()) -> list[dict[str, Any]]:
+        """Return the results that match every word: a verdict, `checked`, `total`, an article (`doc-003`) or a chapter (`ch05`).
+
+        Raises:
+            ClaimError: a word that is none of these.
+        """
+        chosen = list(self.claims.values())
+        chapters = {c["chapter"].split("-")[0] for c in chosen}
+        for word in words:
+            if word in VERDICTS:
+                chosen = [r for r in chosen if r["verdict"] == word]
+            elif word == "checked":
+                chosen = [r for r in chosen if r["verdict"] != "pending"]
+            elif word in DOCUMENTS:
+                chosen = [r for r in chosen if r["document"] == word]
+            elif word in chapters:
+                chosen = [r for r in chosen if r["chapter"].split("-")[0] == word]
+            elif word != "total":
+                known = [*VERDICTS, "checked", "total", *DOCUMENTS, *sorted(chapters)]
+                raise ClaimError(f"{word!r} cannot be counted{did_you_mean(word, known)}; expected a verdict, checked, total, doc-000 or ch01")
+        return chosen
+
+    def lines(self, claim_id: str) -> list[Line]:
+        """Return the stated numbers of a claim beside the computed ones, in the order of the record."""
+        result = self.claim(claim_id)
+        tests = {t["name"]: t for t in result["tests"]}
+        return [_line(name, text, tests.get(name), result["verdict"]) for name, text in result["stated"].items()]
+
+
+def load(folder: Path | None = None) -> Results:
+    """Read the committed results.
+
+    Raises:
+        ClaimError: they have not been written yet.
+    """
+    path = (folder or data_dir()) / RESULTS
+    if not path.is_file():
+        raise ClaimError(f"{shown(path)} does not exist; write it with: nvlinklab claims --write")
+    return _read(path, path.stat().st_mtime_ns)
+
+
+@cache
+def _read(path: Path, _: int) -> Results:
+    return Results(json.loads(path.read_text(encoding="utf-8")))
+
+
+def quantity_text(value: float | None, unit: str, digits: int = 4) -> str:
+    """Write an SI number in the unit the article uses.
+
+    >>> quantity_text(1.296e14, "TB/s"), quantity_text(5.5e-6, "us"), quantity_text(90.0, "x"), quantity_text(72.0, "GPU")
+    ('129.6\\xa0TB/s', '5.5\\xa0µs', '90×', '72\\xa0GPUs')
+    """
+    if value is None or math.isnan(value):
+        return "n/a"
+    if unit == "date":
+        year, month = divmod(round(value * 12), 12)
+        return f"{year}-{month + 1:02d}"
+    return typographic(units.with_unit(value / units.factor(unit), unit, digits))
+
+
+def interval_text(interval: list[float] | None, unit: str, digits: int = 3) -> str:
+    """Write a range, or nothing where it has no width."""
+    if not interval or None in interval or math.isclose(interval[0], interval[1], rel_tol=1e-9):
+        return ""
+    low, high = (quantity_text(v, unit, digits) for v in interval)
+    return f"{low.split(NBSP)[0]} to {high}"
+
+
+def ratio_text(ratio: float) -> str:
+    """Write computed over stated.
+
+    >>> ratio_text(0.126562), ratio_text(1.0)
+    ('0.127×', '1×')
+    """
+    return f"{units.number_text(ratio, 3)}×"
+
+
+def typographic(text: str) -> str:
+    """Set units as print does: a fixed space, µs, mm², ×, and a plural for counted things.
+
+    >>> typographic("nearly 800x"), typographic("~5,000 cable"), typographic("1 rack"), typographic("2.5 W/mm^2")
+    ('nearly 800×', '~5,000\\xa0cables', '1\\xa0rack', '2.5\\xa0W/mm²')
+    """
+    text = re.sub(r"(?<=\d)x\b(?!/)", "×", text)
+    text = re.sub(r"(?<=\d) (?!to )(?=\S+$)", NBSP, text)
+    text = re.sub(rf"(?<={NBSP})u(?=[smg]$)", "µ", text).replace("^2", "²").replace("^3", "³")
+    number, _, unit = text.rpartition(NBSP)
+    if unit in units.VOCABULARY and unit.isalpha() and not units.exponents(unit) and unit not in _UNCHANGED and not re.search(r"(?<![\d.,])1$", number):
+        return f"{number}{NBSP}{_IRREGULAR.get(unit, unit + 's')}" if number else text
+    return text
+
+
+def _line(name: str, stated: str, test: dict[str, Any] | None, verdict: str) -> Line:
+    if test is None:
+        return Line(name, typographic(stated), "", "", "", "", "given" if verdict not in ("pending", "not-checkable") else "")
+    if "evidence" in test:
+        return Line(name, typographic(stated), test["evidence"], "", "", test["outcome"], test["role"])
+    ratio = "" if test["ratio"] is None else ratio_text(test["ratio"])
+    computed = quantity_text(test["computed"], test["unit"])
+    return Line(name, typographic(stated), computed, interval_text(test["interval"], test["unit"]), ratio, test["outcome"], test["role"])
