@@ -5,11 +5,14 @@ string inside a jitted pytree would re-trace for every new name.
 """
 
 import dataclasses
-from typing import Any, TypeVar, dataclass_transform
+from typing import Any, TypeAlias, TypeVar, dataclass_transform
 
 from nvlinklab.errors import SpecError, did_you_mean
 
 T = TypeVar("T")
+
+Float: TypeAlias = Any
+"""A float, or an array of floats that broadcasts: for the reader. JAX has no type that a checker lets us add and divide."""
 
 
 def quantity(unit: str, default: Any = dataclasses.MISSING) -> Any:

@@ -19,6 +19,9 @@ def setup() -> None:
     jax.config.update("jax_platforms", "cpu")
     np.set_printoptions(precision=6)
     pd.set_option("display.precision", 6)
+    pd.set_option("display.max_rows", None)
+    pd.set_option("display.max_colwidth", None)
+    pd.set_option("display.width", 200)
     xr.set_options(display_style="text")
     theme.enable()
 
@@ -46,20 +49,20 @@ def claims_table(*claims: str):
 
 
 def elasticity_table(claim: str, output: str | None = None):
-    """Return the elasticities of one claim, the strongest first: which input matters?"""
+    """Return the elasticities of one claim, the strongest first, without inputs that do not matter: which number matters?"""
     import pandas as pd
 
     from nvlinklab.claims.evaluate import evaluate
 
     found = evaluate(claim)["elasticities"]
     chosen = {output: found[output]} if output else found
-    rows = [(name, path, value) for name, by_path in chosen.items() for path, value in by_path.items()]
+    rows = [(name, path, value) for name, by_path in chosen.items() for path, value in by_path.items() if abs(value) > 1e-9]
     rows.sort(key=lambda r: (r[0], -abs(r[2])))
     return pd.DataFrame(rows, columns=["number", "input", "elasticity"]).set_index("number")
 
 
 def break_even_table(*claims: str):
-    """Return, for each stated number and input, the value that would make the claim true, or why there is none."""
+    """Return, for each stated number and each input that moves it, the value that would make the claim true, or why none does."""
     import pandas as pd
 
     from nvlinklab import units
@@ -69,6 +72,8 @@ def break_even_table(*claims: str):
     for result in map(evaluate, claims):
         for number, by_input in result["break_even"].items():
             for path, answer in by_input.items():
+                if answer["reason"].endswith("does not move the result"):
+                    continue
                 unit = result["inputs"][path]["unit"]
                 now = units.with_unit(result["inputs"][path]["value"] / units.factor(unit), unit)
                 then = answer["reason"] if answer["value"] is None else units.with_unit(answer["value"] / units.factor(unit), unit)

@@ -31,9 +31,7 @@ def _corner_values(fn: Function, base: Params, toggles: Mapping[str, Mapping[str
     combos = np.array(list(itertools.product([0.0, 1.0], repeat=len(names))))
 
     def at(combo: Any) -> Any:
-        changes = {
-            path: jnp.where(combo[i] > 0.5, value, leaves[path]) for i, n in enumerate(names) for path, value in toggles[n].items()
-        }
+        changes = {path: jnp.where(combo[i] > 0.5, value, leaves[path]) for i, n in enumerate(names) for path, value in toggles[n].items()}
         return jnp.log(fn(with_leaves(point, changes)))
 
     return np.asarray(jax.vmap(at)(jnp.asarray(combos))).reshape((2,) * len(names))
@@ -109,7 +107,7 @@ def aumann_shapley(fn: Function, start: Params, end: Params, tolerance: float = 
     moved: Sequence[str] = [name for name in x0 if float(x0[name]) != float(x1[name])]
     for name in moved:
         if float(x0[name]) <= 0 or float(x1[name]) <= 0:
-            raise SpecError(f"{name} goes from {float(x0[name]):g} to {float(x1[name]):g}; a log path needs positive values, use shapley() with a toggle")
+            raise SpecError(f"{name} goes from {float(x0[name]):g} to {float(x1[name]):g}; a log path needs positive values; use shapley()")
     point = as_floats(start)
     low = np.array([float(x0[name]) for name in moved])
     step = np.log(np.array([float(x1[name]) for name in moved]) / low)

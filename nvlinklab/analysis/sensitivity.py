@@ -28,18 +28,17 @@ def elasticities(fn: Function, params: Params) -> dict[str, Any]:
     {'alpha': 0.5, 'bw': -0.5, 'n': 0.5}
     """
     point = as_floats(params)
-    value = fn(point)
-    jacobian = jax.jacfwd(lambda p: jax.tree_util.tree_map(jnp.asarray, fn(p)))(point)
     inputs = flat_leaves(point)
+    value, pullback = jax.vjp(lambda p: jax.tree_util.tree_map(jnp.asarray, fn(p)), point)
 
     def one(y: Any, slopes: Any) -> dict[str, float]:
-        y = float(y)
-        flat = flat_leaves(slopes)
+        flat, y = flat_leaves(slopes), float(y)
         return {path: float(flat[path]) * float(x) / y if y else float("nan") for path, x in inputs.items()}
 
-    if isinstance(value, Mapping):
-        return {name: one(value[name], jacobian[name]) for name in value}
-    return one(value, jacobian)
+    if not isinstance(value, Mapping):
+        return one(value, pullback(jnp.ones_like(value))[0])
+    zeros = jax.tree_util.tree_map(jnp.zeros_like, value)
+    return {name: one(value[name], pullback({**zeros, name: jnp.ones_like(value[name])})[0]) for name in value}
 
 
 def exponent_sums(elasticity: Mapping[str, float], input_units: Mapping[str, str]) -> dict[str, float]:

@@ -25,7 +25,12 @@ def capacity_row(gb200_gpu, gb300_gpu, rubin_gpu, rubin_ultra_gpu):
     return {"gb200": gb200_gpu, "gb300": gb300_gpu, "rubin": rubin_gpu, "rubin_ultra": rubin_ultra_gpu}
 
 
-@reading("hbm-capacity-row", "the physical stacks of GB200 instead of the usable memory", stacks=given(8, "1", "HBM3e stacks"), stack=given(24, "GB", "one stack"))
+@reading(
+    "hbm-capacity-row",
+    "the physical stacks of GB200 instead of the usable memory",
+    stacks=given(8, "1", "HBM3e stacks"),
+    stack=given(24, "GB", "one stack"),
+)
 def capacity_physical(stacks, stack):
     return {"gb200": stacks * stack}
 
@@ -44,7 +49,14 @@ def hbm4_gain(hbm3e, hbm4):
     return {"ratio": hbm4 / hbm3e}
 
 
-@check("moe-expert-44m-params-44mb", context={"bytes_nvfp4": "MB"}, hidden=HIDDEN, intermediate=INTERMEDIATE, weight_bytes=FP8, nvfp4=given(0.5625, "B", "bytes of an NVFP4 weight with its block scale"))
+@check(
+    "moe-expert-44m-params-44mb",
+    context={"bytes_nvfp4": "MB"},
+    hidden=HIDDEN,
+    intermediate=INTERMEDIATE,
+    weight_bytes=FP8,
+    nvfp4=given(0.5625, "B", "bytes of an NVFP4 weight with its block scale"),
+)
 def expert_size(hidden, intermediate, weight_bytes, nvfp4):
     nbytes = expert_bytes(hidden, intermediate, weight_bytes)
     return {"params": nbytes / weight_bytes, "bytes": nbytes, "bytes_nvfp4": nbytes / weight_bytes * nvfp4}
@@ -55,7 +67,11 @@ def expert_load_hbm3e(hidden, intermediate, weight_bytes, mem_bw):
     return {"time": expert_bytes(hidden, intermediate, weight_bytes) / mem_bw}
 
 
-@reading("moe-expert-load-5p5us-hbm3e", "at the 80 % of peak that kernels reach", achieved=assume(0.8, "1", "share of peak that a large read reaches", 0.7, 0.9))
+@reading(
+    "moe-expert-load-5p5us-hbm3e",
+    "at the 80 % of peak that kernels reach",
+    achieved=assume(0.8, "1", "share of peak that a large read reaches", 0.7, 0.9),
+)
 def expert_load_achieved(hidden, intermediate, weight_bytes, mem_bw, achieved):
     return {"time": expert_bytes(hidden, intermediate, weight_bytes) / (mem_bw * achieved)}
 
@@ -88,7 +104,13 @@ def loading_gap_one_gpu(experts, shared):
     return {"factor": experts + shared}
 
 
-@check("hbm-20p7tb-rack", trays=spec("vr-nvl72.compute_trays"), gpus_per_tray=spec("vr-nvl72.gpus_per_tray"), cpus_per_tray=assume(2, "CPU", "two superchips a tray, one CPU each"), per_gpu=spec("rubin.mem_capacity"))
+@check(
+    "hbm-20p7tb-rack",
+    trays=spec("vr-nvl72.compute_trays"),
+    gpus_per_tray=spec("vr-nvl72.gpus_per_tray"),
+    cpus_per_tray=assume(2, "CPU", "two superchips a tray, one CPU each"),
+    per_gpu=spec("rubin.mem_capacity"),
+)
 def rack_capacity(trays, gpus_per_tray, cpus_per_tray, per_gpu):
     gpus = trays * gpus_per_tray
     return {"hbm": aggregate(gpus, per_gpu), "gpus": gpus, "cpus": trays * cpus_per_tray}
@@ -115,7 +137,9 @@ def growth_rates(nvlink5, nvlink6, hbm3e, hbm4, fp4_blackwell, fp4_rubin):
     }
 
 
-@reading("roof-why-1p8-to-3p6-and-2p75", "dense NVFP4 on both sides, instead of Rubin's inference headline", dense_rubin=spec("rubin.flops_fp4"))
+@reading(
+    "roof-why-1p8-to-3p6-and-2p75", "dense NVFP4 on both sides, instead of Rubin's inference headline", dense_rubin=spec("rubin.flops_fp4")
+)
 def growth_dense(fp4_blackwell, dense_rubin):
     return {"fp4_growth": dense_rubin / fp4_blackwell}
 
@@ -146,7 +170,8 @@ def attention_intensity(name: str, kv_bytes) -> float:
     "roof-decode-operators-bandwidth-bound",
     context={"tokens_at_ridge": "token", "mla_intensity": "FLOP/B"},
     tokens=assume(32, "token", "tokens per expert and step", 1, 128),
-    flop_per_weight=given(2, "FLOP", "a multiply and an add for each weight and token"), weight_bytes=FP8, kv_bytes=given(1, "B", "bytes of an FP8 cache element"),
+    flop_per_weight=given(2, "FLOP", "a multiply and an add for each weight and token"), weight_bytes=FP8,
+    kv_bytes=given(1, "B", "bytes of an FP8 cache element"),
     flop_unit=given(1, "FLOP", "one operation"), flops=spec("gb300.flops_fp8"), mem_bw=spec("gb300.mem_bw"),
 )  # fmt: skip
 def decode_operators(tokens, flop_per_weight, weight_bytes, kv_bytes, flop_unit, flops, mem_bw):

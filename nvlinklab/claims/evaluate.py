@@ -57,8 +57,9 @@ def _evaluate(claim_id: str, above: tuple[str, ...]) -> dict[str, Any]:
     claim = ledger().claim(claim_id)
     check = get_check(claim_id)
     head = {
-        "id": claim.id, "chapter": claim.chapter, "document": claim.document, "locator": claim.locator, "tag": claim.tag, "kind": claim.kind,
-        "statement": claim.statement, "stated": {v.name: v.shown for v in claim.values}, "note": claim.note, "settles": claim.settles,
+        "id": claim.id, "chapter": claim.chapter, "document": claim.document, "locator": claim.locator, "tag": claim.tag,
+        "kind": claim.kind, "statement": claim.statement,
+        "stated": {v.name: v.shown for v in claim.values}, "note": claim.note, "settles": claim.settles,
         "conflicts": list(claim.conflicts), "evidence": list(claim.evidence),
     }  # fmt: skip
     if check is None:
@@ -84,7 +85,9 @@ def _evaluate(claim_id: str, above: tuple[str, ...]) -> dict[str, Any]:
         "readings": [entry for r in check.readings for entry in _reading_entries(claim, r.label, r.function, r.inputs)],
         "inputs": {name: _input_entry(i) for name, i in check.inputs.items()},
         "elasticities": derivatives,
-        "sum_rule": {n: sum_rule_residual(e, input_units, output_units[n]) for n, e in derivatives.items() if not any(map(math.isnan, e.values()))},
+        "sum_rule": {
+            n: sum_rule_residual(e, input_units, output_units[n]) for n, e in derivatives.items() if not any(map(math.isnan, e.values()))
+        },
         "break_even": {t.stated.name: _break_evens(check, t) for t in tests if not t.stated.text},
         "failed_premises": failed,
     }

@@ -1,8 +1,6 @@
 """One accelerator as software schedules it."""
 
-from jax.typing import ArrayLike
-
-from nvlinklab._struct import quantity, register_structs, struct
+from nvlinklab._struct import Float, quantity, register_structs, struct
 
 
 @struct
@@ -21,13 +19,13 @@ class Accelerator:
     A number nobody publishes is NaN, so that whatever needs it says so.
     """
 
-    flops_fp4: ArrayLike = quantity("FLOP/s", float("nan"))
-    flops_fp8: ArrayLike = quantity("FLOP/s", float("nan"))
-    flops_bf16: ArrayLike = quantity("FLOP/s", float("nan"))
-    mem_bw: ArrayLike = quantity("B/s")
-    mem_capacity: ArrayLike = quantity("B")
-    power: ArrayLike = quantity("W", float("nan"))
-    dies: ArrayLike = quantity("die", 1.0)
+    flops_fp4: Float = quantity("FLOP/s", float("nan"))
+    flops_fp8: Float = quantity("FLOP/s", float("nan"))
+    flops_bf16: Float = quantity("FLOP/s", float("nan"))
+    mem_bw: Float = quantity("B/s")
+    mem_capacity: Float = quantity("B")
+    power: Float = quantity("W", float("nan"))
+    dies: Float = quantity("die", 1.0)
 
 
 register_structs()

@@ -1,8 +1,6 @@
 """A system: accelerators, the fabric that joins them, and the network beyond it."""
 
-from jax.typing import ArrayLike
-
-from nvlinklab._struct import nested, quantity, register_structs, struct
+from nvlinklab._struct import Float, nested, quantity, register_structs, struct
 from nvlinklab.hardware.accelerator import Accelerator
 from nvlinklab.network.alphabeta import Link
 
@@ -20,7 +18,7 @@ class System:
 
     gpu: Accelerator = nested()
     scale_up: Link = nested()
-    domain: ArrayLike = quantity("GPU")
+    domain: Float = quantity("GPU")
     scale_out: Link = nested()
 
 

@@ -1,5 +1,6 @@
-"""Where `data/` lies: beside the package in a checkout, inside it in an installed wheel."""
+"""Where `data/` lies: where `NVLINKLAB_DATA` says, else beside the package in a checkout, else inside it in an installed wheel."""
 
+import os
 from functools import cache
 from pathlib import Path
 
@@ -13,8 +14,13 @@ def data_dir() -> Path:
     """Return the folder of the data tables.
 
     Raises:
-        DataError: neither the checkout's `data/` nor the wheel's copy exists.
+        DataError: `NVLINKLAB_DATA` names a folder without tables, or neither the checkout's `data/` nor the wheel's copy exists.
     """
+    chosen = os.environ.get("NVLINKLAB_DATA")
+    if chosen:
+        if not (Path(chosen) / "sources.yml").is_file():
+            raise DataError(f"NVLINKLAB_DATA={chosen} has no sources.yml; point it at a copy of the project's data folder, or unset it")
+        return Path(chosen).resolve()
     for folder in (_PACKAGE.parent / "data", _PACKAGE / "_data"):
         if (folder / "sources.yml").is_file():
             return folder

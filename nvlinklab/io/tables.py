@@ -163,11 +163,11 @@ def _corrected(rows: dict[str, Row], path: Path) -> dict[str, Row]:
         row = rows[entry["path"]]
         entered = row.value / units.factor(row.unit)
         if abs(entered - entry["expect"]) > 1e-9 * abs(entry["expect"]):
-            raise DataError(f"{where}: expects {row.path} = {entry['expect']:g} {row.unit}, found {entered:g}; the correction is out of date")
+            raise DataError(
+                f"{where}: expects {row.path} = {entry['expect']:g} {row.unit}, found {entered:g}; the correction is out of date"
+            )
         factor = entry["set"] / entered
-        rows[row.path] = row._replace(
-            value=row.value * factor, low=row.low * factor, high=row.high * factor, correction=entry["reason"]
-        )
+        rows[row.path] = row._replace(value=row.value * factor, low=row.low * factor, high=row.high * factor, correction=entry["reason"])
     return rows
 
 

@@ -1,8 +1,6 @@
 """Point-to-point messages: a latency and a bandwidth."""
 
-from jax.typing import ArrayLike
-
-from nvlinklab._struct import quantity, register_structs, struct
+from nvlinklab._struct import Float, quantity, register_structs, struct
 
 
 @struct
@@ -14,14 +12,14 @@ class Link:
         bw: bandwidth [B/s], one direction
     """
 
-    alpha: ArrayLike = quantity("s")
-    bw: ArrayLike = quantity("B/s")
+    alpha: Float = quantity("s")
+    bw: Float = quantity("B/s")
 
 
 register_structs()
 
 
-def transfer_time(link: Link, nbytes: ArrayLike) -> ArrayLike:
+def transfer_time(link: Link, nbytes: Float) -> Float:
     """Return `alpha + nbytes / bw` [s] (Hockney 1994, the alpha-beta model).
 
     Args:
@@ -31,12 +29,12 @@ def transfer_time(link: Link, nbytes: ArrayLike) -> ArrayLike:
     return link.alpha + nbytes / link.bw
 
 
-def half_bandwidth_size(link: Link) -> ArrayLike:
+def half_bandwidth_size(link: Link) -> Float:
     """Return the message size [B] at which half the bandwidth is reached: `alpha * bw`."""
     return link.alpha * link.bw
 
 
-def achieved_bandwidth(link: Link, nbytes: ArrayLike) -> ArrayLike:
+def achieved_bandwidth(link: Link, nbytes: Float) -> Float:
     """Return `nbytes / transfer_time` [B/s]."""
     return nbytes / transfer_time(link, nbytes)
 

@@ -3,9 +3,7 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from jax.typing import ArrayLike
-
-from nvlinklab._struct import leaf_units, quantity, register_structs, static, struct
+from nvlinklab._struct import Float, leaf_units, quantity, register_structs, static, struct
 from nvlinklab.errors import SpecError, did_you_mean
 from nvlinklab.io.tables import Row, all_rows
 
@@ -25,23 +23,23 @@ class Architecture:
     """
 
     attention: str = static()
-    layers: ArrayLike = quantity("layer")
-    dense_layers: ArrayLike = quantity("layer", 0.0)
-    hidden: ArrayLike = quantity("1")
-    vocab: ArrayLike = quantity("1")
-    heads: ArrayLike = quantity("1")
-    kv_heads: ArrayLike = quantity("1", 0.0)
-    head_dim: ArrayLike = quantity("1", 0.0)
-    kv_lora_rank: ArrayLike = quantity("1", 0.0)
-    q_lora_rank: ArrayLike = quantity("1", 0.0)
-    qk_rope_head_dim: ArrayLike = quantity("1", 0.0)
-    qk_nope_head_dim: ArrayLike = quantity("1", 0.0)
-    v_head_dim: ArrayLike = quantity("1", 0.0)
-    dense_intermediate: ArrayLike = quantity("1", 0.0)
-    routed_experts: ArrayLike = quantity("expert", 0.0)
-    shared_experts: ArrayLike = quantity("expert", 0.0)
-    top_k: ArrayLike = quantity("expert", 0.0)
-    moe_intermediate: ArrayLike = quantity("1", 0.0)
+    layers: Float = quantity("layer")
+    dense_layers: Float = quantity("layer", 0.0)
+    hidden: Float = quantity("1")
+    vocab: Float = quantity("1")
+    heads: Float = quantity("1")
+    kv_heads: Float = quantity("1", 0.0)
+    head_dim: Float = quantity("1", 0.0)
+    kv_lora_rank: Float = quantity("1", 0.0)
+    q_lora_rank: Float = quantity("1", 0.0)
+    qk_rope_head_dim: Float = quantity("1", 0.0)
+    qk_nope_head_dim: Float = quantity("1", 0.0)
+    v_head_dim: Float = quantity("1", 0.0)
+    dense_intermediate: Float = quantity("1", 0.0)
+    routed_experts: Float = quantity("expert", 0.0)
+    shared_experts: Float = quantity("expert", 0.0)
+    top_k: Float = quantity("expert", 0.0)
+    moe_intermediate: Float = quantity("1", 0.0)
 
 
 register_structs()
@@ -85,24 +83,24 @@ def model(name: str) -> ModelRecord:
     return ModelRecord(name, Architecture(attention=attention, **shape), found)
 
 
-def expert_params(a: Architecture) -> ArrayLike:
+def expert_params(a: Architecture) -> Float:
     """Return the parameters of one routed expert in one layer: gate, up and down projection (SwiGLU)."""
     return 3.0 * a.hidden * a.moe_intermediate
 
 
-def moe_layers(a: Architecture) -> ArrayLike:
+def moe_layers(a: Architecture) -> Float:
     """Return the number of layers with experts."""
     return a.layers - a.dense_layers
 
 
-def kv_elements_per_token(a: Architecture) -> ArrayLike:
+def kv_elements_per_token(a: Architecture) -> Float:
     """Return the cached elements per token over all layers: the latent and the rotary key (MLA), or keys and values (GQA, MHA)."""
     if a.attention == "mla":
         return a.layers * (a.kv_lora_rank + a.qk_rope_head_dim)
     return a.layers * 2.0 * a.kv_heads * a.head_dim
 
 
-def attention_params(a: Architecture) -> ArrayLike:
+def attention_params(a: Architecture) -> Float:
     """Return the attention weights of one layer (DeepSeek-V2, arXiv 2405.04434, section 2.1, for MLA)."""
     if a.attention == "mla":
         query = a.hidden * a.q_lora_rank + a.q_lora_rank * a.heads * (a.qk_nope_head_dim + a.qk_rope_head_dim)
@@ -111,7 +109,7 @@ def attention_params(a: Architecture) -> ArrayLike:
     return 2.0 * a.hidden * a.heads * a.head_dim + 2.0 * a.hidden * a.kv_heads * a.head_dim
 
 
-def attention_flop_per_token(a: Architecture, context: ArrayLike) -> ArrayLike:
+def attention_flop_per_token(a: Architecture, context: Float) -> Float:
     """Return the FLOP of one decode token's attention over `context` cached tokens in one layer, projections excluded.
 
     MLA in absorbed form: scores against latent and rotary key, values from the latent, for every head.
@@ -121,18 +119,18 @@ def attention_flop_per_token(a: Architecture, context: ArrayLike) -> ArrayLike:
     return 2.0 * a.heads * 2.0 * a.head_dim * context
 
 
-def replicated_params(a: Architecture) -> ArrayLike:
+def replicated_params(a: Architecture) -> Float:
     """Return the weights every rank holds under data-parallel attention: attention, dense blocks, shared experts, routers, embeddings."""
     per_layer = attention_params(a) * a.layers + 3.0 * a.hidden * a.dense_intermediate * a.dense_layers
     experts = moe_layers(a) * (a.shared_experts * expert_params(a) + a.hidden * a.routed_experts)
     return per_layer + experts + 2.0 * a.vocab * a.hidden
 
 
-def routed_params(a: Architecture) -> ArrayLike:
+def routed_params(a: Architecture) -> Float:
     """Return the weights of all routed experts."""
     return moe_layers(a) * a.routed_experts * expert_params(a)
 
 
-def total_params(a: Architecture) -> ArrayLike:
+def total_params(a: Architecture) -> Float:
     """Return all weights but norms and biases (below 0.1 % of the models in the catalog)."""
     return replicated_params(a) + routed_params(a)

@@ -1,9 +1,11 @@
 """What a batch of tokens touches in a mixture of experts."""
 
-from jax.typing import ArrayLike
+import jax.numpy as jnp
+
+from nvlinklab._struct import Float
 
 
-def distinct_experts(tokens: ArrayLike, experts: ArrayLike, top_k: ArrayLike) -> ArrayLike:
+def distinct_experts(tokens: Float, experts: Float, top_k: Float) -> Float:
     """Return the expected number of distinct experts that `tokens` tokens touch when each picks `top_k` of `experts` uniformly.
 
     Each expert stays untouched by a token with probability `1 - top_k/experts`; tokens choose independently. Real routers are
@@ -13,9 +15,9 @@ def distinct_experts(tokens: ArrayLike, experts: ArrayLike, top_k: ArrayLike) ->
         tokens: tokens routed in this step, any shape
         experts, top_k: counts
     """
-    return experts * (1.0 - (1.0 - top_k / experts) ** tokens)
+    return experts * -jnp.expm1(tokens * jnp.log1p(-top_k / experts))
 
 
-def remote_copies(top_k: ArrayLike, ranks: ArrayLike) -> ArrayLike:
+def remote_copies(top_k: Float, ranks: Float) -> Float:
     """Return to how many other ranks a token is sent when its `top_k` experts lie uniformly on `ranks` ranks (one copy per rank)."""
     return (ranks - 1.0) * (1.0 - (1.0 - 1.0 / ranks) ** top_k)
