@@ -208,7 +208,9 @@ def test_port_is_lanes_times_rate(name):
     assert one_of(f"{name}.port_bw") == approx(one_of(f"{name}.lanes") * one_of(f"{name}.lane_rate"), rel=EXACT)
 
 
-@pytest.mark.parametrize(("name", "total"), [("xgmi-mi300x", "gpu"), ("xgmi-mi325x", "gpu"), ("xgmi-mi355x", "gpu"), ("tpu-ici-v5p", "chip")])
+@pytest.mark.parametrize(
+    ("name", "total"), [("xgmi-mi300x", "gpu"), ("xgmi-mi325x", "gpu"), ("xgmi-mi355x", "gpu"), ("tpu-ici-v5p", "chip")]
+)
 def test_other_links_add_up(name, total):
     assert one_of(f"{name}.{total}_bw") == approx(one_of(f"{name}.links") * one_of(f"{name}.link_bw"), rel=EXACT)
 
@@ -260,7 +262,11 @@ def test_rack_totals_are_packages_times_package(rack):
 def test_rubin_ultra_rack():
     get = reader("rubin-ultra-nvl576")
     assert get("dies") == get("gpus") * one_of("rubin-ultra.dies")
-    for total, each in (("nvlink_total_both", get("gpu_bw_both")), ("mem_bw", one_of("rubin-ultra.mem_bw")), ("flops_fp8", one_of("rubin-ultra.flops_fp8"))):
+    for total, each in (
+        ("nvlink_total_both", get("gpu_bw_both")),
+        ("mem_bw", one_of("rubin-ultra.mem_bw")),
+        ("flops_fp8", one_of("rubin-ultra.flops_fp8")),
+    ):
         assert get(total) == approx(get("gpus") * each, rel=ROUNDED), total
     assert get("flops_fp4_headline") == approx(get("gpus") * one_of("rubin-ultra.flops_fp4_headline"), rel=REPORTED)
     assert get("nvlink_total_both") == approx(get("dies") * get("die_bw_both"), rel=ROUNDED)
@@ -416,7 +422,9 @@ def test_ratios_follow_from_their_rates():
     assert get("gb200_b200_gain_125") == approx(get("gb200_rate_125") / get("b200_rate_125"), rel=2e-3)
     assert get("gb200_b200_gain_peak") == approx(get("gb200_rate_peak") / get("b200_rate_peak"), rel=2e-3)
     assert get("gb300_gb200_gain_v4") == approx(get("gb300_rate_v4") / get("gb200_rate_v4"), rel=3e-3)  # 2.824, published 2.83
-    assert one_of("sglang_gb300_long.gain") == approx(one_of("sglang_gb300_long.gb300_rate") / one_of("sglang_gb300_long.gb200_rate"), rel=2e-3)
+    assert one_of("sglang_gb300_long.gain") == approx(
+        one_of("sglang_gb300_long.gb300_rate") / one_of("sglang_gb300_long.gb200_rate"), rel=2e-3
+    )
 
 
 def test_deepseek_daily_cost():
