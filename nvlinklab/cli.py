@@ -142,8 +142,6 @@ def _shown(test: dict[str, Any]) -> str:
 
     if "evidence" in test:
         return test["evidence"]
-    if test["unit"] == "date":
-        return f"{test['computed']:.2f}"
     return units.with_unit(test["computed"] / units.factor(test["unit"]), test["unit"])
 
 

@@ -223,10 +223,28 @@ def pretty(value: float, unit: str, digits: int = 4) -> str:
 
 def with_unit(number: float, unit: str, digits: int = 4) -> str:
     """Write a number that is already in `unit`."""
+    if unit == "date":
+        return date_text(number)
     body = number_text(number, digits)
     if unit == "x":
         return f"{body}x"
     return body if unit == "1" else f"{body} {'%' if unit == 'percent' else unit}"
+
+
+def date_text(year: float) -> str:
+    """Write a decimal year as its month, a whole one as the year alone.
+
+    >>> date_text(2024.2132), date_text(2025 + 6 / 12), date_text(2016.0)
+    ('2024-03', '2025-07', '2016')
+    """
+    import math
+
+    if math.isnan(year):
+        return "n/a"
+    if year == int(year):
+        return str(int(year))
+    whole, month = divmod(math.floor(year * 12 + 1e-6), 12)
+    return f"{whole}-{month + 1:02d}"
 
 
 def number_text(number: float, digits: int = 4) -> str:

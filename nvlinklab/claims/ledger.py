@@ -146,7 +146,9 @@ def read_ledger(folder: Path) -> Ledger:
         document = read_yaml(path, "claims")
         head = document.data["chapter"]
         if path.stem != head["id"]:
-            raise DataError(f"{document.where('chapter', 'id')}: chapter {head['id']!r} is in a file called {path.name}; expected {head['id']}.yml")
+            raise DataError(
+                f"{document.where('chapter', 'id')}: chapter {head['id']!r} is in a file called {path.name}; expected {head['id']}.yml"
+            )
         ids = []
         for index, entry in enumerate(document.data["claims"]):
             claim = _claim(document, index, entry, head["id"])
@@ -155,9 +157,7 @@ def read_ledger(folder: Path) -> Ledger:
             claims[claim.id] = claim
             ids.append(claim.id)
             documents.append((document, index, claim))
-        chapters[head["id"]] = Chapter(
-            head["id"], head["title"], head["question"], head["model"], head.get("notebook", ""), tuple(ids)
-        )
+        chapters[head["id"]] = Chapter(head["id"], head["title"], head["question"], head["model"], head.get("notebook", ""), tuple(ids))
     for document, index, claim in documents:
         for other in claim.conflicts:
             if other not in claims:
@@ -263,10 +263,18 @@ def _date_range(text: str, where: str) -> tuple[float, float]:
 
 
 def _date_text(low: float, high: float) -> str:
-    year, month = divmod(round(low * 12), 12)
-    span = high - low
-    if span > 0.95:
-        return str(year)
-    if span > 0.45:
-        return f"{year}H{1 if month < 6 else 2}"
-    return f"{year}-{month + 1:02d}"
+    """Write a stated range of calendar years as a reader would.
+
+    >>> _date_text(2027.5, 2028.0), _date_text(2026.0, 2026.25), _date_text(2024.0, 2025.0), _date_text(2020.0, 2024.0)
+    ('2027H2', '2026-01/03', '2024', '2020 to 2023')
+    """
+    first, last = round(low * 12), round(high * 12) - 1
+    (year, month), (last_year, last_month) = divmod(first, 12), divmod(last, 12)
+    if month == 0 and last_month == 11:
+        return str(year) if year == last_year else f"{year} to {last_year}"
+    if year == last_year and (month, last_month) in ((0, 5), (6, 11)):
+        return f"{year}H{1 if month == 0 else 2}"
+    start = f"{year}-{month + 1:02d}"
+    if last <= first:
+        return start
+    return f"{start}/{last_month + 1:02d}" if year == last_year else f"{start} to {last_year}-{last_month + 1:02d}"

@@ -202,6 +202,8 @@ def _load_chapters() -> None:
         importlib.import_module(f"nvlinklab.claims.{module}")
     for name in (*_makers, *_reading_makers):
         if name not in ledger().claims:
-            raise ClaimError(f"a function is registered for claim {name!r}, which is not in data/claims{did_you_mean(name, ledger().claims)}")
+            raise ClaimError(
+                f"a function is registered for claim {name!r}, which is not in data/claims{did_you_mean(name, ledger().claims)}"
+            )
         if name not in _makers:
             raise ClaimError(f"claim {name} has an alternative reading but no function of its own")

@@ -59,7 +59,9 @@ class Test(NamedTuple):
 
     @property
     def ratio(self) -> float:
-        """Computed over stated (over the nearer end of a stated range); NaN where there is none."""
+        """Computed over stated (over the nearer end of a stated range); NaN where there is none, as for names and dates."""
+        if self.stated.unit == "date":
+            return float("nan")
         reference = min(max(self.computed, self.stated.low), self.stated.high)
         return self.computed / reference if reference else float("nan")
 
@@ -131,4 +133,6 @@ def verdict(tests: list[Test], failed_premises: list[str]) -> tuple[Verdict, str
 def _says(test: Test) -> str:
     if test.stated.text:
         return f"'{test.text}' instead of '{test.stated.text}'"
+    if test.stated.unit == "date":
+        return f"{test.computed:.2f} instead of {test.stated.shown}"
     return f"{test.ratio:.3g} times the stated number"

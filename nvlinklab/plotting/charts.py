@@ -133,8 +133,11 @@ def tornado(
     """Elasticities as bars left and right of zero, the strongest on top."""
     ordered = frame.reindex(frame[value].abs().sort_values(ascending=False, kind="stable").index)
     order = list(ordered[name])
+    room = 1.3  # for the numbers beside the bars
+    domain = [min(0.0, float(ordered[value].min())) * room, max(0.0, float(ordered[value].max())) * room]
     base = alt.Chart(ordered).encode(
-        y=alt.Y(f"{name}:N", sort=order, title=None), x=alt.X(f"{value}:Q", title="Change of the result per 1 % change of the input (%)")
+        y=alt.Y(f"{name}:N", sort=order, title=None),
+        x=alt.X(f"{value}:Q", title="Change of the result per 1 % change of the input (%)", scale=alt.Scale(domain=domain, nice=True)),
     )
     paint = alt.condition(f"datum['{value}'] > 0", alt.value("#D55E00"), alt.value("#0072B2"))
     right = (
