@@ -40,6 +40,16 @@ def _along(frame: pd.DataFrame, x: str, y: str, color: str | None) -> str:
     return "; ".join(parts)
 
 
+def _below(low: float) -> float:
+    """The largest 1, 2 or 5 times a power of ten that leaves a visible stem below `low`.
+
+    >>> _below(1.17), _below(590.0)
+    (0.5, 200.0)
+    """
+    decade = 10.0 ** math.floor(math.log10(low / 1.25))
+    return max(step * decade for step in (1.0, 2.0, 5.0) if step * decade <= low / 1.25)
+
+
 def _scale(log: bool, **kwargs: Any) -> alt.Scale:
     return alt.Scale(type="log", **kwargs) if log else alt.Scale(**kwargs)
 
@@ -63,7 +73,7 @@ def bars(
     order = list(frame[y])
     axis_y = alt.Y(f"{y}:N", sort=order, title=None)
     low = float(frame[x].min())
-    floor = 10 ** math.floor(math.log10(low) - 0.15) if log and low > 0 else 0.0
+    floor = _below(low) if log and low > 0 else 0.0
     scale = _scale(log, domainMin=floor) if log else _scale(log)
     encode_x = alt.X(f"{x}:Q", title=x_title, scale=scale)
     base = alt.Chart(frame).encode(y=axis_y, x=encode_x)
@@ -146,7 +156,10 @@ def tornado(
     left = (
         base.transform_filter(f"datum['{value}'] < 0").mark_text(align="right", dx=-5).encode(text=alt.Text(f"{value}:Q", format="+.3~f"))
     )
-    chart = alt.layer(base.mark_bar().encode(color=paint), right, left).properties(height=alt.Step(30))
+    layers = [base.mark_bar().encode(color=paint)]
+    layers += [right] if (ordered[value] >= 0).any() else []
+    layers += [left] if (ordered[value] < 0).any() else []
+    chart = alt.layer(*layers).properties(height=alt.Step(30))
     alt_text = alt_text or f"Elasticities as bars, the strongest first: {_listed(ordered, name, value)}."
     return _finish(chart, title, subtitle, alt_text)
 
@@ -202,7 +215,10 @@ def roofline(
         marks = kernels.assign(rate=kernels["rate"] / 1e12)
         base = alt.Chart(marks).encode(x=x, y=y)
         layers.append(base.mark_point(filled=True, size=80, color="#7F7F7F"))
-        layers.append(base.mark_text(align="left", dx=7, dy=9).encode(text="name:N"))
+        below, above = marks.iloc[::2], marks.iloc[1::2]  # alternate, so that neighbours do not write over each other
+        for part, shift in ((below, 12), (above, -10)):
+            if len(part):
+                layers.append(alt.Chart(part).mark_text(align="left", dx=7, dy=shift).encode(x=x, y=y, text="name:N"))
     ridges = ", ".join(f"{r['name']} with its ridge at {r['flops'] / r['bw']:.0f}" for r in roofs.to_dict("records"))
     marked = f" Operators by FLOP/B: {_listed(kernels, 'name', 'intensity')}." if len(kernels) else ""
     alt_text = alt_text or f"Rooflines: {ridges} FLOP/B.{marked}"

@@ -2,15 +2,14 @@
 
 Layout: attention is data-parallel (every rank holds its own requests), routed experts are spread over `ep` ranks, and each layer sends
 every token to the ranks of its experts (dispatch) and back (combine). Nothing overlaps unless it is one operator; a real engine hides
-part of the communication, which makes this model slow by up to the smaller of both, and it leaves out prefill interference,
-host time outside the layers and uneven routing, which make it fast.
+part of the communication, which makes this model slow by up to the smaller of both. Tensor-parallel attention, which serves few users
+faster, is left out and makes it slow too; prefill interference and host time outside the layers are left out and make it fast.
 """
 
 import jax
 import jax.numpy as jnp
-from jax.typing import ArrayLike
 
-from nvlinklab._struct import nested, quantity, register_structs, struct
+from nvlinklab._struct import Float, nested, quantity, register_structs, struct
 from nvlinklab.hardware.system import System
 from nvlinklab.kernel.roofline import bound_time, hard_max
 from nvlinklab.workload.architecture import (
@@ -25,6 +24,9 @@ from nvlinklab.workload.architecture import (
 )
 from nvlinklab.workload.moe import distinct_experts, remote_copies
 
+SMALLEST_BATCH, LARGEST_BATCH = 0.01, 1e5
+"""Where the search for the batch begins and ends [requests per GPU]; below one request a GPU, some ranks only serve experts."""
+
 
 @struct
 class Deployment:
@@ -33,28 +35,43 @@ class Deployment:
     Attributes:
         system: accelerators and fabrics
         ep: ranks that share the routed experts
-        flops: GEMM rate at the weights' precision [FLOP/s]
-        attention_flops: rate of the attention kernel [FLOP/s]
+        flops: peak GEMM rate in FP8 [FLOP/s]
+        format_speedup: rate of the weights' number format over `flops`, as achieved
+        attention_flops: peak rate of the attention kernel [FLOP/s]
         weight_bytes, kv_bytes: bytes of a weight and of a cached element, block scales included [B]
         dispatch_bytes, combine_bytes: bytes of an activation on its way to and from the experts [B]
-        mem_efficiency, link_efficiency, flops_efficiency: achieved share of each peak, in (0, 1]
+        mem_efficiency, flops_efficiency, attention_efficiency: achieved share of memory bandwidth, GEMM and attention rate, in (0, 1]
+        link_efficiency, scale_out_efficiency: achieved share of the scale-up and of the scale-out bandwidth, in (0, 1]
+        imbalance: extra load of the busiest rank over the mean, at many ranks; none on one rank
         layer_time: time per layer that no size explains: kernel launches, synchronisation [s]
         usable_memory: share of the memory that weights and KV cache may fill
+        query_tokens: tokens a request feeds through the model in one step (above 1: drafts to be verified)
+        step_tokens: tokens a step yields for a request (above 1 with multi-token prediction)
+        prefill_efficiency: achieved share of `flops` and `attention_flops` while a prompt is read
+        flop_unit: one floating-point operation; it carries the unit of every FLOP counted from shapes
     """
 
     system: System = nested()
-    ep: ArrayLike = quantity("GPU")
-    flops: ArrayLike = quantity("FLOP/s")
-    attention_flops: ArrayLike = quantity("FLOP/s")
-    weight_bytes: ArrayLike = quantity("B")
-    kv_bytes: ArrayLike = quantity("B")
-    dispatch_bytes: ArrayLike = quantity("B", 1.0)
-    combine_bytes: ArrayLike = quantity("B", 2.0)
-    mem_efficiency: ArrayLike = quantity("1", 1.0)
-    link_efficiency: ArrayLike = quantity("1", 1.0)
-    flops_efficiency: ArrayLike = quantity("1", 1.0)
-    layer_time: ArrayLike = quantity("s", 0.0)
-    usable_memory: ArrayLike = quantity("1", 0.9)
+    ep: Float = quantity("GPU")
+    flops: Float = quantity("FLOP/s")
+    format_speedup: Float = quantity("1", 1.0)
+    attention_flops: Float = quantity("FLOP/s")
+    weight_bytes: Float = quantity("B")
+    kv_bytes: Float = quantity("B")
+    dispatch_bytes: Float = quantity("B", 1.0)
+    combine_bytes: Float = quantity("B", 2.0)
+    mem_efficiency: Float = quantity("1", 1.0)
+    flops_efficiency: Float = quantity("1", 1.0)
+    attention_efficiency: Float = quantity("1", 1.0)
+    link_efficiency: Float = quantity("1", 1.0)
+    scale_out_efficiency: Float = quantity("1", 1.0)
+    imbalance: Float = quantity("1", 0.0)
+    layer_time: Float = quantity("s", 0.0)
+    usable_memory: Float = quantity("1", 0.9)
+    query_tokens: Float = quantity("token", 1.0)
+    step_tokens: Float = quantity("token", 1.0)
+    prefill_efficiency: Float = quantity("1", 1.0)
+    flop_unit: Float = quantity("FLOP", 1.0)
 
 
 @struct
@@ -68,55 +85,57 @@ class DecodeStep:
         fixed: time per layer that no size explains
     """
 
-    attention: ArrayLike = quantity("s")
-    experts: ArrayLike = quantity("s")
-    dispatch: ArrayLike = quantity("s")
-    combine: ArrayLike = quantity("s")
-    fixed: ArrayLike = quantity("s")
+    attention: Float = quantity("s")
+    experts: Float = quantity("s")
+    dispatch: Float = quantity("s")
+    combine: Float = quantity("s")
+    fixed: Float = quantity("s")
 
 
 register_structs()
 
 
-def total(step: DecodeStep) -> ArrayLike:
-    """Return the time per output token [s]: the sum of the parts."""
+def total(step: DecodeStep) -> Float:
+    """Return the time of the step [s]: the sum of the parts."""
     return step.attention + step.experts + step.dispatch + step.combine + step.fixed
 
 
-def decode_step(a: Architecture, d: Deployment, batch: ArrayLike, context: ArrayLike) -> DecodeStep:
+def decode_step(a: Architecture, d: Deployment, batch: Float, context: Float) -> DecodeStep:
     """Return the parts of one decode step.
 
     Args:
         a: the model
         d: how it runs
-        batch: requests in flight per GPU, one token each
+        batch: requests in flight per GPU
         context: cached tokens per request
 
     Returns:
-        a `DecodeStep`; `total` of it is TPOT without queueing [s]
+        a `DecodeStep`; `total` of it is TPOT without queueing [s], times the tokens a step yields
     """
-    gpu = d.system.gpu
-    bw, gemm, attend = gpu.mem_bw * d.mem_efficiency, d.flops * d.flops_efficiency, d.attention_flops * d.flops_efficiency
+    bw = d.system.gpu.mem_bw * d.mem_efficiency
+    gemm, attend = d.flops * d.format_speedup * d.flops_efficiency, d.attention_flops * d.attention_efficiency
     layers, sparse = a.layers, moe_layers(a)
+    tokens = batch * d.query_tokens
+    uneven = 1.0 + d.imbalance * (1.0 - 1.0 / d.ep)
 
-    kv = batch * context * kv_elements_per_token(a) * d.kv_bytes
     projections = layers * attention_params(a)
-    attention = hard_max(bound_time(0.0, projections * d.weight_bytes, gemm, bw))
-    attention += 2.0 * projections * batch / gemm
-    attention += hard_max(bound_time(layers * attention_flop_per_token(a, context) * batch, kv, attend, bw))
+    attention = hard_max(bound_time(2.0 * d.flop_unit * projections * tokens, projections * d.weight_bytes, gemm, bw))
+    kv = batch * context * kv_elements_per_token(a) * d.kv_bytes
+    scores = layers * attention_flop_per_token(a, context) * d.flop_unit * tokens
+    attention += hard_max(bound_time(scores, kv, attend, bw))
 
-    touched = distinct_experts(batch * d.ep, a.routed_experts, a.top_k) / d.ep + a.shared_experts
+    touched = uneven * distinct_experts(tokens * d.ep, a.routed_experts, a.top_k) / d.ep + a.shared_experts
     dense = 3.0 * a.hidden * a.dense_intermediate * a.dense_layers + a.vocab * a.hidden
-    read = (sparse * touched * expert_params(a) + dense) * d.weight_bytes
-    flop = 2.0 * batch * (sparse * (a.top_k + a.shared_experts) * expert_params(a) + dense)
+    read = (sparse * jnp.minimum(touched, a.routed_experts / d.ep + a.shared_experts) * expert_params(a) + dense) * d.weight_bytes
+    flop = 2.0 * d.flop_unit * tokens * (sparse * (uneven * a.top_k + a.shared_experts) * expert_params(a) + dense)
     experts = hard_max(bound_time(flop, read, gemm, bw))
 
-    dispatch = sparse * exchange_time(d, batch * a.hidden * d.dispatch_bytes, a.top_k)
-    combine = sparse * exchange_time(d, batch * a.hidden * d.combine_bytes, a.top_k)
+    dispatch = sparse * exchange_time(d, uneven * tokens * a.hidden * d.dispatch_bytes, a.top_k)
+    combine = sparse * exchange_time(d, uneven * tokens * a.hidden * d.combine_bytes, a.top_k)
     return DecodeStep(attention=attention, experts=experts, dispatch=dispatch, combine=combine, fixed=layers * d.layer_time)
 
 
-def exchange_time(d: Deployment, nbytes: ArrayLike, top_k: ArrayLike) -> ArrayLike:
+def exchange_time(d: Deployment, nbytes: Float, top_k: Float) -> Float:
     """Return the time of one all-to-all [s] in which each rank sends `nbytes` to each remote rank its tokens need.
 
     Ranks beyond the scale-up domain are reached over the scale-out network; both fabrics work side by side, so the slower one counts.
@@ -126,44 +145,50 @@ def exchange_time(d: Deployment, nbytes: ArrayLike, top_k: ArrayLike) -> ArrayLi
     outside = jnp.maximum(0.0, 1.0 - d.system.domain / d.ep)
     copies = remote_copies(top_k, d.ep)
     local = up.alpha + copies * (1.0 - outside) * nbytes / (up.bw * d.link_efficiency)
-    remote = jnp.where(outside > 0.0, out.alpha + copies * outside * nbytes / (out.bw * d.link_efficiency), 0.0)
-    return jnp.where(d.ep > 1.0, jnp.maximum(local, remote), 0.0)
+    remote = jnp.where(outside > 0.0, out.alpha + copies * outside * nbytes / (out.bw * d.scale_out_efficiency), 0.0)
+    return jnp.where(jnp.greater(d.ep, 1.0), jnp.maximum(local, remote), 0.0)
 
 
-def weight_bytes_per_gpu(a: Architecture, d: Deployment) -> ArrayLike:
+def weight_bytes_per_gpu(a: Architecture, d: Deployment) -> Float:
     """Return the weights one GPU holds [B]: everything replicated, and its share of the routed experts."""
     return (replicated_params(a) + routed_params(a) / d.ep) * d.weight_bytes
 
 
-def largest_batch(a: Architecture, d: Deployment, context: ArrayLike) -> ArrayLike:
+def largest_batch(a: Architecture, d: Deployment, context: Float) -> Float:
     """Return how many requests of `context` tokens fit beside the weights of one GPU (0 where the weights do not fit)."""
     free = d.system.gpu.mem_capacity * d.usable_memory - weight_bytes_per_gpu(a, d)
     return jnp.maximum(free, 0.0) / (context * kv_elements_per_token(a) * d.kv_bytes)
 
 
+def fastest(a: Architecture, d: Deployment, context: Float) -> Float:
+    """Return the highest interactivity [tok/s per user] the deployment reaches: its step with next to nothing to do."""
+    return d.step_tokens / total(decode_step(a, d, SMALLEST_BATCH, context))
+
+
 @jax.jit
-def throughput_at(a: Architecture, d: Deployment, tpot: ArrayLike, context: ArrayLike, tokens_per_step: ArrayLike = 1.0) -> ArrayLike:
+def throughput_at(a: Architecture, d: Deployment, tpot: Float, context: Float) -> Float:
     """Return output tokens per second and GPU at a given time per output token.
 
-    The batch is the largest that keeps the step within `tpot * tokens_per_step`, but no more than the memory holds. Zero where even a
+    The batch is the largest that keeps the step within `tpot * step_tokens`, but no more than the memory holds. Zero where even a
     single request on every hundredth GPU is too slow: that interactivity cannot be reached.
 
     Args:
+        a: the model
+        d: how it runs
         tpot: time per output token [s] every user must get
         context: cached tokens per request
-        tokens_per_step: output tokens a step yields (above 1 with multi-token prediction)
     """
-    budget = tpot * tokens_per_step
+    budget = tpot * d.step_tokens
 
-    def gap(log_batch: ArrayLike) -> ArrayLike:
+    def gap(log_batch: Float) -> Float:
         return jnp.log(total(decode_step(a, d, jnp.exp(log_batch), context)) / budget)
 
     one = jnp.ones_like(gap(0.0))
-    log_batch = _increasing_root(gap, jnp.log(0.01) * one, jnp.log(1e5) * one)
+    log_batch = _increasing_root(gap, jnp.log(SMALLEST_BATCH) * one, jnp.log(LARGEST_BATCH) * one)
     batch = jnp.minimum(jnp.exp(log_batch), largest_batch(a, d, context))
     step = total(decode_step(a, d, jnp.maximum(batch, 1e-12), context))
-    reachable = gap(jnp.log(0.01)) <= 0.0
-    return jnp.where(reachable, batch * tokens_per_step / step, 0.0)
+    reachable = jnp.less_equal(gap(jnp.log(SMALLEST_BATCH)), 0.0)
+    return jnp.where(reachable, batch * d.step_tokens / step, 0.0)
 
 
 def _increasing_root(gap, low, high):

@@ -15,7 +15,8 @@ from nvlinklab.errors import ClaimError
 from tests.helpers import central_difference
 
 COMPLETE = ("ch01", "ch02", "ch05", "ch10", "ch11")
-STILL_PENDING: frozenset[str] = frozenset()  # named exceptions within the complete chapters
+# Named exception: one parameter set for both throughputs needs the calibrated serving model; the claim says what settles it.
+STILL_PENDING = {"bench-mlperf-vs-226-gap"}
 CHECKED = registered()
 
 
