@@ -102,10 +102,11 @@ def _check_or_write(results: list[dict[str, Any]], write: bool) -> None:
 
     from nvlinklab.claims import evaluate as ev
     from nvlinklab.claims.results import drift, read_results, results_path
+    from nvlinklab.io.paths import shown
 
     if write:
         ev.write_results(results_path())
-        click.echo(f"wrote {results_path()}", err=True)
+        click.echo(f"wrote {shown(results_path())}", err=True)
         return
     differences = drift(json.loads(ev.to_json(results)), read_results())
     for line in differences:

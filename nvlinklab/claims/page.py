@@ -3,7 +3,6 @@
 Nothing below imports JAX, so the book builds in seconds and shows exactly what was committed.
 """
 
-import json
 import math
 import re
 from collections.abc import Iterable
@@ -13,18 +12,19 @@ from typing import Any, NamedTuple
 
 from nvlinklab import units
 from nvlinklab.claims.ledger import DOCUMENTS
+from nvlinklab.claims.results import read_results
 from nvlinklab.claims.verdict import VERDICTS
 from nvlinklab.errors import ClaimError, did_you_mean
-from nvlinklab.io.paths import data_dir, shown
+from nvlinklab.io.paths import data_dir
 
 RESULTS = "results/ledger.json"
 SIGNS = {"reproduced": "✓", "approximately": "≈", "inconsistent": "≠", "contradicted": "✗", "not-checkable": "?", "pending": "…"}
 MEANINGS = {
-    "reproduced": "every stated number is met within its stated precision",
-    "approximately": "no number misses, but some are only near, or a detail misses",
-    "inconsistent": "the articles' own numbers do not give it, or the claim it rests on fails",
-    "contradicted": "public sources outside the articles give another number",
-    "not-checkable": "nothing it states can be computed or looked up today; the entry says what would settle it",
+    "reproduced": "every stated number is a hit",
+    "approximately": "no miss, but some are only near; or a miss in a detail that the claim does not rest on",
+    "inconsistent": "a miss, and the articles' own numbers are enough to show it; or a claim it rests on has failed",
+    "contradicted": "a miss, and a public source outside the articles shows it",
+    "not-checkable": "nothing it states can be computed or looked up today; its entry says what would settle it",
     "pending": "no function checks it yet",
 }
 OUTCOMES = {"hit": "✓", "near": "≈", "miss": "✗"}
@@ -77,13 +77,16 @@ class Results:
             ClaimError: nothing is computed, no such name, or no name where there are several.
         """
         result = self.claim(claim_id)
-        numbers = {t["name"]: t for t in result["tests"]} | {n: {"name": n, "computed": v["value"]} | v for n, v in result["context"].items()}
+        numbers = {t["name"]: t for t in result["tests"]} | {
+            n: {"name": n, "computed": v["value"]} | v for n, v in result["context"].items()
+        }
         if not numbers:
             raise ClaimError(f"claim {claim_id} is {result['verdict']}: nothing is computed")
         if not name and len(result["tests"]) == 1:
             name = result["tests"][0]["name"]
         if name not in numbers:
-            raise ClaimError(f"claim {claim_id} computes no {name!r}{did_you_mean(name, numbers)}; it computes {', '.join(numbers)}")
+            hint = did_you_mean(name, numbers) or f"; it computes {', '.join(numbers)}"
+            raise ClaimError(f"claim {claim_id} computes no {name!r}{hint}")
         return numbers[name]
 
     def value_text(self, claim_id: str, name: str = "") -> str:
@@ -104,7 +107,8 @@ class Results:
         if not name and len(stated) == 1:
             name = next(iter(stated))
         if name not in stated:
-            raise ClaimError(f"claim {claim_id} states no {name!r}{did_you_mean(name, stated)}; it states {', '.join(stated)}")
+            hint = did_you_mean(name, stated) or f"; it states {', '.join(stated)}"
+            raise ClaimError(f"claim {claim_id} states no {name!r}{hint}")
         return typographic(stated[name])
 
     def ratio_text(self, claim_id: str, name: str = "") -> str:
@@ -133,7 +137,9 @@ class Results:
                 chosen = [r for r in chosen if r["chapter"].split("-")[0] == word]
             elif word != "total":
                 known = [*VERDICTS, "checked", "total", *DOCUMENTS, *sorted(chapters)]
-                raise ClaimError(f"{word!r} cannot be counted{did_you_mean(word, known)}; expected a verdict, checked, total, doc-000 or ch01")
+                raise ClaimError(
+                    f"{word!r} cannot be counted{did_you_mean(word, known)}; expected a verdict, checked, total, doc-000 or ch01"
+                )
         return chosen
 
     def lines(self, claim_id: str) -> list[Line]:
@@ -144,20 +150,18 @@ class Results:
 
 
 def load(folder: Path | None = None) -> Results:
-    """Read the committed results.
+    """Read the committed results of a data folder.
 
     Raises:
-        ClaimError: they have not been written yet.
+        ClaimError: they have not been written yet, or the file is broken.
     """
     path = (folder or data_dir()) / RESULTS
-    if not path.is_file():
-        raise ClaimError(f"{shown(path)} does not exist; write it with: nvlinklab claims --write")
-    return _read(path, path.stat().st_mtime_ns)
+    return _read(path, path.stat().st_mtime_ns if path.is_file() else 0)
 
 
 @cache
-def _read(path: Path, _: int) -> Results:
-    return Results(json.loads(path.read_text(encoding="utf-8")))
+def _read(path: Path, _changed: int) -> Results:
+    return Results(read_results(path))
 
 
 def quantity_text(value: float | None, unit: str, digits: int = 4) -> str:
@@ -169,8 +173,7 @@ def quantity_text(value: float | None, unit: str, digits: int = 4) -> str:
     if value is None or math.isnan(value):
         return "n/a"
     if unit == "date":
-        year, month = divmod(round(value * 12), 12)
-        return f"{year}-{month + 1:02d}"
+        return units.date_text(value)
     return typographic(units.with_unit(value / units.factor(unit), unit, digits))
 
 
@@ -198,12 +201,25 @@ def typographic(text: str) -> str:
     ('nearly 800×', '~5,000\\xa0cables', '1\\xa0rack', '2.5\\xa0W/mm²')
     """
     text = re.sub(r"(?<=\d)x\b(?!/)", "×", text)
-    text = re.sub(r"(?<=\d) (?!to )(?=\S+$)", NBSP, text)
-    text = re.sub(rf"(?<={NBSP})u(?=[smg]$)", "µ", text).replace("^2", "²").replace("^3", "³")
+    text = re.sub(r"(?<=[\d⁰¹²³⁴⁵⁶⁷⁸⁹]) (?!to )(?=\S+$)", NBSP, text)
+    text = re.sub(rf"(?<={NBSP})u(?=[smg]$)", "µ", text)
+    for plain, printed in (("^2", "²"), ("^3", "³"), (">=", "≥"), ("<=", "≤")):
+        text = text.replace(plain, printed)
     number, _, unit = text.rpartition(NBSP)
-    if unit in units.VOCABULARY and unit.isalpha() and not units.exponents(unit) and unit not in _UNCHANGED and not re.search(r"(?<![\d.,])1$", number):
+    if (
+        unit in units.VOCABULARY
+        and unit.isalpha()
+        and not units.exponents(unit)
+        and unit not in _UNCHANGED
+        and not re.search(r"(?<![\d.,])1$", number)
+    ):
         return f"{number}{NBSP}{_IRREGULAR.get(unit, unit + 's')}" if number else text
     return text
+
+
+def _power(match: re.Match[str]) -> str:
+    digits = str(int(match[2])).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    return f"10{digits}" if match[1] == "1" else f"{match[1]}·10{digits}"
 
 
 def _line(name: str, stated: str, test: dict[str, Any] | None, verdict: str) -> Line:

@@ -1,0 +1,87 @@
+"""Where roles and directives read, and how they complain: a warning at the place in the text, which breaks the strict build."""
+
+from pathlib import Path
+from typing import Any
+
+from docutils import nodes
+from docutils.parsers.rst import directives
+from sphinx.util import logging
+from sphinx.util.docutils import SphinxDirective, SphinxRole
+
+from nvlinklab.claims.ledger import Ledger, read_ledger
+from nvlinklab.claims.ledger import ledger as packaged_ledger
+from nvlinklab.claims.page import RESULTS, Results, load
+from nvlinklab.errors import ClaimError, NvlinklabError
+from nvlinklab.io.paths import data_dir
+
+logger = logging.getLogger(__name__)
+
+
+def data_folder(config: Any) -> Path:
+    """Return the folder of the data: the package's, unless `nvl_data` names another."""
+    return Path(config.nvl_data) if config.nvl_data else data_dir()
+
+
+def results(env: Any) -> Results:
+    """Return the committed results and note that the page depends on them."""
+    folder = data_folder(env.config)
+    env.note_dependency(str(folder / RESULTS))
+    return load(folder)
+
+
+def claims(env: Any) -> Ledger:
+    """Return the ledger's records (chapters, questions, notebooks) and note that the page depends on them."""
+    folder = data_folder(env.config)
+    for path in sorted((folder / "claims").glob("*.yml")):
+        env.note_dependency(str(path))
+    return read_ledger(folder / "claims") if env.config.nvl_data else packaged_ledger()
+
+
+class ResultRole(SphinxRole):
+    """A role whose text is words separated by spaces; `show` turns them into a node.
+
+    Attributes:
+        takes: how many words it may have
+        usage: what they are, for messages
+    """
+
+    takes = (1, 2)
+    usage = "id name"
+
+    def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
+        """Return the node, or a warning and the text as it stands."""
+        words = self.words()
+        try:
+            if len(words) not in self.takes:
+                raise ClaimError(f"expected {self.usage}")
+            return [self.show(results(self.env), *words)], []
+        except NvlinklabError as exc:
+            logger.warning("{%s}`%s`: %s", self.name, self.text, exc, location=self.get_location(), type="nvl", subtype="role")
+            return [nodes.inline("", self.text, classes=["nvl-unknown"])], []
+
+    def words(self) -> list[str]:
+        """Return the words of the text."""
+        return self.text.split()
+
+    def show(self, found: Results, *words: str) -> nodes.Node:
+        """Return the node for these words."""
+        raise NotImplementedError
+
+
+class ResultDirective(SphinxDirective):
+    """A directive whose nodes come from the data; `show` returns them."""
+
+    has_content = False
+    option_spec = {"chapter": directives.unchanged_required}  # noqa: RUF012  (docutils' own convention)
+
+    def run(self) -> list[nodes.Node]:
+        """Return the nodes, or a warning and nothing."""
+        try:
+            return self.show()
+        except NvlinklabError as exc:
+            logger.warning("{%s}: %s", self.name, exc, location=self.get_location(), type="nvl", subtype="directive")
+            return []
+
+    def show(self) -> list[nodes.Node]:
+        """Return the nodes."""
+        raise NotImplementedError

@@ -1,0 +1,130 @@
+"""Directives that show the ledger: every claim in one table, and how the verdicts are spread."""
+
+from collections import Counter
+from typing import Any
+
+from docutils import nodes
+
+from nvlinklab.bookext.context import ResultDirective, claims, results
+from nvlinklab.bookext.details import claim_facts
+from nvlinklab.bookext.fold import fold
+from nvlinklab.bookext.parts import anchor, badge, entry, page_link, paragraph, row, simple_table, span, table
+from nvlinklab.claims.ledger import DOCUMENTS, Chapter
+from nvlinklab.claims.page import MEANINGS, OUTCOMES, Line, Results
+from nvlinklab.claims.verdict import VERDICTS
+
+HEAD = ("Number", "Stated", "Computed", "Ratio")
+
+
+class LedgerTable(ResultDirective):
+    """`{ledger-table}`: every claim with stated and computed numbers; `:chapter: ch05` for one chapter."""
+
+    def show(self) -> list[nodes.Node]:
+        """Return one section a chapter after the place of the filter, or the table of one chapter."""
+        found, ledger = results(self.env), claims(self.env)
+        if "chapter" in self.options:
+            return [_chapter_table(ledger.chapter(self.options["chapter"]), found)]
+        filter_place = nodes.container(classes=["nvl-ledger-filter"])
+        return [filter_place, *(self._section(chapter, found) for chapter in ledger.chapters.values())]
+
+    def _section(self, chapter: Chapter, found: Results) -> nodes.section:
+        section = nodes.section(ids=[chapter.id], names=[chapter.id], classes=["nvl-ledger-chapter"])
+        section += nodes.title("", chapter.title)
+        section += paragraph(chapter.question, classes=["nvl-question"])
+        if chapter.notebook in self.env.found_docs:
+            section += paragraph("Derived in ", page_link(self.env, chapter.title, chapter.notebook), ".")
+        section += _chapter_table(chapter, found)
+        return section
+
+
+class VerdictCounts(ResultDirective):
+    """`{verdict-counts}`: verdicts by article, pending included."""
+
+    def show(self) -> list[nodes.Node]:
+        """Return the table."""
+        found = list(results(self.env).claims.values())
+        rows = [
+            _count_row([span(name, "nvl-id"), f" {title}"], [r["verdict"] for r in found if r["document"] == name])
+            for name, title in DOCUMENTS.items()
+        ]
+        rows.append(_count_row(["All articles"], [r["verdict"] for r in found], "nvl-total"))
+        return [table(("Article", *map(badge, VERDICTS), "All"), rows, "nvl-counts")]
+
+
+class VerdictMeanings(ResultDirective):
+    """`{verdict-meanings}`: what each verdict says."""
+
+    def show(self) -> list[nodes.Node]:
+        """Return the table."""
+        return [simple_table(("Verdict", "When"), [(badge(v), MEANINGS[v]) for v in VERDICTS], "nvl-meanings")]
+
+
+class ChapterStatus(ResultDirective):
+    """`{chapter-status}`: verdicts by chapter, with a link to the notebook where there is one."""
+
+    def show(self) -> list[nodes.Node]:
+        """Return the table."""
+        found, ledger = results(self.env), claims(self.env)
+        rows = []
+        for chapter in ledger.chapters.values():
+            number = span(chapter.id.split("-")[0], "nvl-id")
+            name = page_link(self.env, chapter.title, chapter.notebook)
+            rows.append(_count_row([number, " ", name], [found.claim(c)["verdict"] for c in chapter.claims]))
+        rows.append(_count_row(["All chapters"], [r["verdict"] for r in found.claims.values()], "nvl-total"))
+        return [table(("Chapter", *map(badge, VERDICTS), "All"), rows, "nvl-counts")]
+
+
+def setup(app: Any) -> None:
+    """Register the directives."""
+    app.add_directive("ledger-table", LedgerTable)
+    app.add_directive("verdict-counts", VerdictCounts)
+    app.add_directive("verdict-meanings", VerdictMeanings)
+    app.add_directive("chapter-status", ChapterStatus)
+
+
+def _count_row(name: list[str | nodes.Node], verdicts: list[str], *classes: str) -> nodes.row:
+    counted = Counter(verdicts)
+    cells = [entry(f"{counted[v]:,}" if counted[v] else "·", "nvl-count") for v in VERDICTS]
+    return row([entry(name), *cells, entry(f"{len(verdicts):,}", "nvl-count", "nvl-sum")], *classes)
+
+
+def _chapter_table(chapter: Chapter, found: Results) -> nodes.table:
+    rows = [one for claim_id in chapter.claims for one in _claim_rows(claim_id, found)]
+    return table(HEAD, rows, "nvl-ledger", stub=False)
+
+
+def _claim_rows(claim_id: str, found: Results) -> list[nodes.row]:
+    """One row for the claim and its verdict, one for each stated number, one for the facts behind the verdict."""
+    result = found.claim(claim_id)
+    classes = ("nvl-row", f"nvl-is-{result['verdict']}", f"nvl-in-{result['document']}")
+    where = f"{result['document']}, {result['locator']}" + ("" if result["tag"] == "none" else f" · tagged {result['tag']}")
+    claim = [
+        paragraph(anchor(claim_id), " ", badge(result["verdict"]), classes=["nvl-claim-head"]),
+        paragraph(result["statement"]),
+        paragraph(where, classes=["nvl-where"]),
+    ]
+    title = "What is known" if result["verdict"] == "pending" else "How this verdict comes about"
+    facts = fold(title, claim_facts(result))
+    return [
+        row([_wide(claim, "nvl-cell-claim")], *classes, "nvl-first", ids=[claim_id]),
+        *(row(_line_cells(line), *classes, "nvl-line") for line in found.lines(claim_id)),
+        row([_wide([facts], "nvl-cell-facts")], *classes),
+    ]
+
+
+def _wide(cell: list[nodes.Node], *classes: str) -> nodes.entry:
+    return entry(cell, *classes, morecols=len(HEAD) - 1)
+
+
+def _line_cells(line: Line) -> list[nodes.entry]:
+    name = line.name.replace("_", " ") + {"detail": " (detail)", "given": " (given)"}.get(line.role, "")
+    computed: list[nodes.Node] = [nodes.Text(line.computed or "–")]
+    if line.interval:
+        computed += [span(f" {line.interval}", "nvl-interval")]
+    mark = f"{OUTCOMES[line.outcome]} " if line.outcome else ""
+    return [
+        entry(name, "nvl-cell-name"),
+        entry(line.stated),
+        entry(computed),
+        entry(f"{mark}{line.ratio}".strip() or "–", *([f"nvl-o-{line.outcome}"] if line.outcome else [])),
+    ]

@@ -1,0 +1,172 @@
+"""Roles and directives, in a book of one page with three claims."""
+
+import json
+import shutil
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+DATA = Path(__file__).resolve().parents[2] / "data"
+CONFIG = "extensions = ['myst_nb', 'nvlinklab.bookext']\nnb_execution_mode = 'off'\nnitpicky = True\n"
+CHAPTER = """
+chapter: {id: ch05-test, title: A chapter, question: Is it so or not?, model: arithmetic}
+claims:
+- &one
+  id: expert-load
+  statement: An expert loads in 5.5 <b>us</b>.
+  source: {document: doc-003, locator: '4.1'}
+  kind: arithmetic
+  tag: none
+  values: [{name: time, value: 5.5, unit: us}]
+- {<<: *one, id: named, values: [{name: bound, text: bandwidth, unit: '1'}]}
+- {<<: *one, id: waiting, values: [{name: time, value: 2, unit: us}]}
+"""
+
+
+def result(claim_id: str, verdict: str, **more: Any) -> dict[str, Any]:
+    """Return one entry of the results file."""
+    return {
+        "id": claim_id, "chapter": "ch05-test", "document": "doc-003", "locator": "4.1", "tag": "none", "kind": "arithmetic",
+        "statement": "An expert loads in 5.5 <b>us</b>.", "stated": {"time": "5.5 us"}, "note": "", "settles": "", "conflicts": [],
+        "evidence": [], "verdict": verdict, "why": "so", "ratio": None, "tests": [], "context": {}, "readings": [], "inputs": {},
+        "elasticities": {}, "sum_rule": {}, "break_even": {}, "failed_premises": [],
+    } | more  # fmt: skip
+
+
+RESULTS = [
+    result(
+        "expert-load", "reproduced", ratio=1.001,
+        tests=[{"name": "time", "stated": "5.5 us", "unit": "us", "outcome": "hit", "role": "claim", "low": 5.5e-6, "high": 5.5e-6,
+                "computed": 5.505e-6, "interval": [5.0e-6, 6.0e-6], "ratio": 1.001}],
+        context={"nbytes": {"value": 44.04e6, "unit": "MB", "interval": [44.04e6, 44.04e6]}},
+        readings=[{"label": "at 80 % of peak", "name": "time", "value": 6.9e-6, "unit": "us", "outcome": "miss", "ratio": 1.25}],
+        inputs={"mem_bw": {"value": 8e12, "low": 7e12, "high": 8e12, "unit": "TB/s", "origin": "public", "ref": "gb300.mem_bw",
+                           "premise": "", "source": ["maker"]}},
+        elasticities={"time": {"mem_bw": -1.0}}, break_even={"time": {"mem_bw": {"value": 8.007e12, "factor": 1.0009, "reason": ""}}},
+    ),
+    result(
+        "named", "contradicted", stated={"bound": "bandwidth"},
+        tests=[{"name": "bound", "stated": "bandwidth", "unit": "1", "outcome": "miss", "role": "claim", "evidence": "compute"}],
+    ),
+    result("waiting", "pending", stated={"time": "2 us"}),
+]  # fmt: skip
+
+
+class Built:
+    """One built page: its HTML and the warnings."""
+
+    def __init__(self, html: str, warnings: str):
+        self.html = html
+        self.warnings = warnings
+
+
+@pytest.fixture
+def page(tmp_path: Path):
+    """Return a function that builds a page of the given text beside a ledger page."""
+    data = tmp_path / "data"
+    shutil.copytree(DATA / "schema", data / "schema")
+    (data / "claims").mkdir()
+    (data / "claims" / "ch05-test.yml").write_text(CHAPTER, encoding="utf-8")
+    (data / "results").mkdir()
+    (data / "results" / "ledger.json").write_text(json.dumps(RESULTS), encoding="utf-8")
+    (data / "sources.yml").write_text("maker: {title: Data sheet, location: 'example.org/sheet, p. 3', date: '2024', kind: primary}\n")
+    source = tmp_path / "source"
+    (source / "_static").mkdir(parents=True)
+
+    def make(text: str) -> Built:
+        (source / "conf.py").write_text(f"{CONFIG}nvl_data = {str(data)!r}\nnvl_ledger_page = 'ledger'\nhtml_static_path = []\n")
+        (source / "index.md").write_text(f"# Page\n\n{text}\n\n```{{toctree}}\nledger\n```\n", encoding="utf-8")
+        (source / "ledger.md").write_text("# Ledger\n\n```{ledger-table}\n```\n", encoding="utf-8")
+        from sphinx.application import Sphinx
+        from sphinx.util.docutils import docutils_namespace, patch_docutils
+
+        warned = StringIO()
+        with patch_docutils(str(source)), docutils_namespace():
+            app = Sphinx(source, source, tmp_path / "out", tmp_path / "trees", "html", status=None, warning=warned, freshenv=True)
+            app.build(force_all=True)
+        return Built((tmp_path / "out" / "index.html").read_text(encoding="utf-8"), warned.getvalue())
+
+    return make
+
+
+pytestmark = pytest.mark.filterwarnings("default::DeprecationWarning", "default::PendingDeprecationWarning")  # Sphinx 7 itself
+
+
+def test_roles_print_what_was_computed(page: Any) -> None:
+    built = page(
+        "{claim-value}`expert-load time` of {claim-value}`expert-load nbytes`, {claim-range}`expert-load`, "
+        "said {claim-stated}`expert-load`, {ratio}`expert-load`, {claim-value}`named`, "
+        "{rule}`near`, {count}`total`, {count}`pending`, {count}`ch05 checked`"
+    )
+    assert built.warnings == ""
+    for text in ("5.505\xa0µs", "44.04\xa0MB", "5 to 6\xa0µs", "5.5\xa0µs", "1×", "compute", "25\xa0%", ">3<", ">1<", ">2<"):
+        assert text in built.html, text
+
+
+def test_verdict_says_it_in_sign_word_and_class(page: Any) -> None:
+    built = page("{verdict}`expert-load` {verdict}`pending`")
+    assert "nvl-v-reproduced" in built.html
+    assert "✓" in built.html
+    assert "</span>reproduced</span>" in built.html
+    assert "nvl-v-pending" in built.html
+
+
+def test_claim_links_to_its_row(page: Any) -> None:
+    built = page("{claim}`expert-load` and {claim}`the load <expert-load>`")
+    assert built.warnings == ""
+    assert built.html.count('href="ledger.html#expert-load"') == 2
+    assert 'title="reproduced"' in built.html
+    assert "the load" in built.html
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("{claim}`expert-lode`", "no claim is called 'expert-lode'; did you mean 'expert-load'"),
+        ("{claim-value}`expert-load tim`", "computes no 'tim'; did you mean 'time'"),
+        ("{claim-value}`waiting time`", "claim waiting is pending: nothing is computed"),
+        ("{claim-stated}`expert-load size`", "states no 'size'; did you mean 'time'?"),
+        ("{claim-range}`named`", "which has no range"),
+        ("{ratio}`waiting`", "has no ratio; it is pending"),
+        ("{verdict}`expert-lode`", "no claim is called 'expert-lode'"),
+        ("{count}`reproducd`", "cannot be counted; did you mean 'reproduced'"),
+        ("{rule}`nearly`", "expected finest, coarsest, about, near"),
+        ("{claim-value}`a b c`", "expected id name"),
+        ("```{claim-details} expert-lode\n```", "no claim is called 'expert-lode'"),
+        ("```{ledger-table}\n:chapter: ch99\n```", "no chapter is called 'ch99'"),
+    ],
+)
+def test_what_does_not_exist_is_a_warning(page: Any, text: str, complaint: str) -> None:
+    built = page(text)
+    assert complaint in built.warnings
+    assert "index.md" in built.warnings
+
+
+def test_details_hold_everything_and_escape_it(page: Any) -> None:
+    built = page("```{claim-details} expert-load\n```")
+    assert built.warnings == ""
+    assert "&lt;b&gt;us&lt;/b&gt;" in built.html
+    for text in ("8\xa0TB/s", "7 to 8\xa0TB/s", "gb300.mem_bw", "\N{MINUS SIGN}1", "8.007\xa0TB/s", "at 80 % of peak", "44.04\xa0MB"):
+        assert text in built.html, text
+
+
+@pytest.mark.parametrize(
+    ("directive", "expected"),
+    [
+        ("verdict-counts", "technical essay"),
+        ("chapter-status", "A chapter"),
+        ("verdict-meanings", "every stated number is a hit"),
+        ("sources-list", 'href="https://example.org/sheet"'),
+        ("data-tables", 'href="_static/data/results/ledger.json"'),
+        ("versions", "jupyter-book"),
+        ("notebook-times", "No running times are recorded yet"),
+        ("quantities-table", "Memory bandwidth"),
+        ("ledger-table", 'class="nvl-fold'),
+    ],
+)
+def test_directives_show_their_content(page: Any, directive: str, expected: str) -> None:
+    built = page(f"```{{{directive}}}\n```")
+    assert expected in built.html
+    assert "index.md" not in built.warnings
