@@ -194,12 +194,18 @@ def ratio_text(ratio: float) -> str:
     return f"{units.number_text(ratio, 3)}×"
 
 
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
 def typographic(text: str) -> str:
     """Set units as print does: a fixed space, µs, mm², ×, and a plural for counted things.
 
     >>> typographic("nearly 800x"), typographic("~5,000 cable"), typographic("1 rack"), typographic("2.5 W/mm^2")
     ('nearly 800×', '~5,000\\xa0cables', '1\\xa0rack', '2.5\\xa0W/mm²')
+    >>> typographic("1.026e+12 parameter")
+    '1.026×10¹²\\xa0parameters'
     """
+    text = re.sub(r"(?<=\d)e([+-]\d+)", lambda m: "×10" + str(int(m[1])).translate(_RAISED), text)
     text = re.sub(r"(?<=\d)x\b(?!/)", "×", text)
     text = re.sub(r"(?<=[\d⁰¹²³⁴⁵⁶⁷⁸⁹]) (?!to )(?=\S+$)", NBSP, text)
     text = re.sub(rf"(?<={NBSP})u(?=[smg]$)", "µ", text)

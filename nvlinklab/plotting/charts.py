@@ -157,8 +157,9 @@ def tornado(
         base.transform_filter(f"datum['{value}'] < 0").mark_text(align="right", dx=-5).encode(text=alt.Text(f"{value}:Q", format="+.3~f"))
     )
     layers = [base.mark_bar().encode(color=paint)]
-    layers += [right] if (ordered[value] >= 0).any() else []
-    layers += [left] if (ordered[value] < 0).any() else []
+    values = ordered[value].tolist()
+    layers += [right] if max(values) >= 0 else []
+    layers += [left] if min(values) < 0 else []
     chart = alt.layer(*layers).properties(height=alt.Step(30))
     alt_text = alt_text or f"Elasticities as bars, the strongest first: {_listed(ordered, name, value)}."
     return _finish(chart, title, subtitle, alt_text)
