@@ -1,6 +1,7 @@
 """The few chart forms the book uses. The title states the finding; `alt_text` says it to those who cannot see it."""
 
 import math
+import textwrap
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,12 +12,20 @@ from nvlinklab.errors import SpecError
 from nvlinklab.units import number_text
 
 MIN_ALT_TEXT = 20
+TITLE_WIDTH, SUBTITLE_WIDTH = 66, 88
+
+
+def _wrapped(text: str, width: int) -> str | list[str]:
+    """Break a long line, which Vega would cut at the chart's edge."""
+    lines = textwrap.wrap(text, width)
+    return lines if len(lines) > 1 else text
 
 
 def _finish(chart: Any, title: str, subtitle: str, alt_text: str) -> Any:
     if len(alt_text) < MIN_ALT_TEXT:
         raise SpecError(f"alt text {alt_text!r} is too short; say in a sentence what the chart shows")
-    head = alt.TitleParams(title, subtitle=subtitle) if subtitle else alt.TitleParams(title)
+    lines = {"text": _wrapped(title, TITLE_WIDTH)} | ({"subtitle": _wrapped(subtitle, SUBTITLE_WIDTH)} if subtitle else {})
+    head = alt.TitleParams(**lines)
     return chart.properties(title=head, description=alt_text)
 
 
