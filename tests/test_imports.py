@@ -10,12 +10,13 @@ import pytest
 import nvlinklab
 
 ROOT = Path(nvlinklab.__file__).parent
-BASE = {"_struct", "units", "quantities", "errors"}
+BASE = {"_struct", "_math", "units", "quantities", "errors"}
 LAYERS = {  # what each part may use besides itself
     "errors": set(),
     "units": {"errors"},
     "quantities": {"errors"},
     "_struct": {"errors", "network"},  # network only in its doctest examples
+    "_math": {"_struct"},
     "io": BASE,
     "network": BASE | {"io"},
     "workload": BASE | {"io"},
