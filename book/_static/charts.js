@@ -48,12 +48,24 @@
     }
     return lines;
   };
+  const CHARACTER = { title: 9.4, subtitle: 7.4, axis: 8.5 }; // pixels, on the safe side: fonts differ
+  function shortAxis(spec, room) {
+    const { encoding } = spec;
+    if (!encoding?.x?.title) return spec;
+    return { ...spec, encoding: { ...encoding, x: { ...encoding.x, title: wrap(encoding.x.title, room / CHARACTER.axis) } } };
+  }
   function wrapped(spec, room) {
-    if (!spec.title) return spec;
-    const title = typeof spec.title === "string" ? { text: spec.title } : { ...spec.title };
-    title.text = wrap(title.text, room / 8);
-    if (title.subtitle) title.subtitle = wrap(title.subtitle, room / 6.5);
-    return { ...spec, title };
+    const changed = shortAxis(spec, 0.75 * room);
+    if (changed.layer) changed.layer = changed.layer.map((layer) => shortAxis(layer, 0.75 * room));
+    const legend = { ...spec.config?.legend, columns: Math.max(1, Math.floor(room / 190)) };
+    changed.config = { ...spec.config, legend };
+    if (spec.title) {
+      const title = typeof spec.title === "string" ? { text: spec.title } : { ...spec.title };
+      title.text = wrap(title.text, room / CHARACTER.title);
+      if (title.subtitle) title.subtitle = wrap(title.subtitle, room / CHARACTER.subtitle);
+      changed.title = title;
+    }
+    return { ...changed };
   }
   const sizable = (spec) =>
     ["number", "undefined"].includes(typeof spec.width) && !composed.some((key) => key in spec) && !faceted(spec);
@@ -78,7 +90,8 @@
     if (excess() > 0 && sizable(spec)) {
       const narrow = wrapped(spec, box.clientWidth);
       await again(narrow);
-      if (excess() > 0) await again({ ...narrow, width: Math.max(LEAST, result.view.width() - excess()) });
+      for (let tries = 0; tries < 2 && excess() > 0 && result.view.width() > LEAST; tries += 1)
+        await again({ ...narrow, width: Math.max(LEAST, result.view.width() - excess()) });
     }
     for (const [name, value] of kept) result.view.signal(name, value);
     await result.view.resize().runAsync();
