@@ -1,5 +1,8 @@
-"""Functions that are smooth where their textbook form is 0/0."""
+"""Numerical pieces several parts of the model need: a quotient that is smooth at 0/0, and a root that can be differentiated."""
 
+from collections.abc import Callable
+
+import jax
 import jax.numpy as jnp
 
 from nvlinklab._struct import Float
@@ -12,3 +15,31 @@ def mean_decay(x: Float) -> Float:
     safe = jnp.where(small, 1.0, x)
     series = 1.0 - x / 2.0 * (1.0 - x / 3.0 * (1.0 - x / 4.0 * (1.0 - x / 5.0 * (1.0 - x / 6.0 * (1.0 - x / 7.0)))))
     return jnp.where(small, series, -jnp.expm1(-safe) / safe)
+
+
+def increasing_root(gap: Callable[[Float], Float], low: Float, high: Float) -> Float:
+    """Return where an increasing function crosses zero, by 80 bisections; differentiable by the implicit function theorem.
+
+    Where it does not cross, the nearer end (then its slope means nothing; the caller chooses with `jnp.where`).
+
+    Args:
+        gap: the function, element by element
+        low, high: ends of the interval, of the shape of the result
+    """
+
+    def solve(function, _):
+        def halve(_, ends):
+            a, b = ends
+            middle = 0.5 * (a + b)
+            above = function(middle) > 0.0
+            return jnp.where(above, a, middle), jnp.where(above, middle, b)
+
+        a, b = jax.lax.fori_loop(0, 80, halve, (low, high))
+        return 0.5 * (a + b)
+
+    def divide(slope, y):
+        rate = slope(jnp.ones_like(y))
+        flat = rate == 0.0
+        return jnp.where(flat, 0.0, y / jnp.where(flat, 1.0, rate))
+
+    return jax.lax.custom_root(gap, low, solve, divide)

@@ -94,6 +94,9 @@ def assumptions() -> "pd.DataFrame":
     return pd.DataFrame(rows, columns=["assumption", "value", "low", "high", "meaning"]).set_index("assumption")
 
 
+NEUTRAL = ("flop_unit", "format_speedup", "tp", "pp", "cp", "dp", "prefill_launch")
+"""Leaves that say how a deployment is written down or cut, and not how good its parts are: left out of charts of what matters."""
+
 TOGGLES: dict[str, tuple[str, tuple[str, ...]]] = {
     "FP4 weights": ("number format", ("weight_bytes", "format_speedup")),
     "NVLink domain and links": (

@@ -20,6 +20,7 @@ class Architecture:
         kv_lora_rank, q_lora_rank, qk_rope_head_dim, qk_nope_head_dim, v_head_dim: latent attention shape (mla)
         dense_intermediate: width of a dense feed-forward block
         routed_experts, shared_experts, top_k, moe_intermediate: mixture of experts (0 experts: dense)
+        expert_matrices: projections of an expert: 3 with a gate (SwiGLU), 2 without
     """
 
     attention: str = static()
@@ -40,6 +41,7 @@ class Architecture:
     shared_experts: Float = quantity("expert", 0.0)
     top_k: Float = quantity("expert", 0.0)
     moe_intermediate: Float = quantity("1", 0.0)
+    expert_matrices: Float = quantity("1", 3.0)
 
 
 register_structs()
@@ -84,8 +86,8 @@ def model(name: str) -> ModelRecord:
 
 
 def expert_params(a: Architecture) -> Float:
-    """Return the parameters of one routed expert in one layer: gate, up and down projection (SwiGLU)."""
-    return 3.0 * a.hidden * a.moe_intermediate
+    """Return the parameters of one routed expert in one layer: up and down projection, and a gate where there is one (SwiGLU)."""
+    return a.expert_matrices * a.hidden * a.moe_intermediate
 
 
 def moe_layers(a: Architecture) -> Float:

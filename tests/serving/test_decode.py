@@ -19,6 +19,7 @@ from tests.helpers import central_difference
 R1 = model(MODEL).spec
 CONTEXT, BATCH = 8704.0, 24.0
 PARTS = ("attention", "experts", "dispatch", "combine", "fixed")
+LLAMA = model("llama-3-1-70b").spec
 
 
 def step_time(p):
@@ -230,3 +231,78 @@ def test_drafts_cost_and_yield():
         step_time({"d": plain, "batch": BATCH, "context": CONTEXT})
     )
     assert float(decode.fastest(R1, drafted, CONTEXT)) == pytest.approx(1.8 * float(decode.fastest(R1, plain, CONTEXT)), rel=0.01)
+
+
+def cut(a=LLAMA, batch=BATCH, context=CONTEXT, ep=1.0, **degrees):
+    return decode.decode_step(a, replace_path(deployment("gb200-fp8", ep=ep), degrees), batch, context)
+
+
+def test_a_dense_model_by_hand():
+    d = replace_path(
+        deployment("gb200-fp8", ep=1.0),
+        {"tp": 8.0} | dict.fromkeys(("mem_efficiency", "flops_efficiency", "attention_efficiency", "link_efficiency"), 1.0),
+    )
+    step = decode.decode_step(LLAMA, d, 2.0, 4000.0)
+    attention, block = 2 * 8192 * 8192 + 2 * 8192 * 1024, 3 * 8192 * 28672
+    cache, scores = 2 * 4000 * 80 * 2048 / 8e12, 2 * 4000 * 80 * 2 * 64 * 256 / 5e15
+    assert float(step.attention) == pytest.approx(80 * attention / 8 / 8e12 + max(cache, scores), rel=1e-12)
+    assert float(step.experts) == pytest.approx((80 * block + 128256 * 8192) / 8 / 8e12, rel=1e-12)
+    sums = min(12e-6 * 1 + 7 * 16 * 8192 * 2 / 900e9, 12e-6 * 2 + 1.75 * 16 * 8192 * 2 / 900e9)
+    assert float(step.all_reduce) == pytest.approx(160 * sums, rel=1e-12)
+    assert float(step.dispatch) == float(step.combine) == float(step.pipeline) == 0.0
+
+
+def test_one_rank_sums_and_hands_over_nothing():
+    for a, ep in ((LLAMA, 1.0), (R1, 64.0)):
+        step = cut(a, ep=ep)
+        assert float(step.all_reduce) == float(step.pipeline) == 0.0
+    assert float(cut(tp=2.0).all_reduce) > 0.0
+    assert float(cut(cp=2.0).all_reduce) > 0.0
+    assert float(cut(pp=2.0).pipeline) > 0.0
+
+
+def test_stages_change_nothing_but_the_handovers():
+    one, four = cut(tp=8.0), cut(tp=8.0, pp=4.0)
+    assert [float(getattr(one, p)) for p in (*PARTS, "all_reduce")] == [float(getattr(four, p)) for p in (*PARTS, "all_reduce")]
+    d = deployment("h100-fp8", ep=1.0)  # a stage fills the domain of 8, so each of three handovers leaves it
+    crossed = decode.handover_time(replace_path(d, {"tp": 8.0, "pp": 4.0}), 1e6)
+    assert float(crossed) == pytest.approx(3 * (28.7e-6 + 1e6 / (50e9 * d.scale_out_efficiency)), rel=1e-12)
+    inside = decode.handover_time(replace_path(d, {"tp": 2.0, "pp": 4.0}), 1e6)
+    assert float(inside) == pytest.approx(3 * (13.2e-6 + 1e6 / (450e9 * d.link_efficiency)), rel=1e-12)
+
+
+def test_ranks_share_weights_until_heads_run_out():
+    """For one user the weights count: each rank reads its part, the latent of MLA and eight key-value heads are the floor."""
+    one, eight = (cut(tp=tp, batch=1.0 / tp, context=0.0) for tp in (1.0, 8.0))
+    assert float(eight.attention) == pytest.approx(float(one.attention) / 8, rel=1e-12)
+    assert float(eight.experts) == pytest.approx(float(one.experts) / 8, rel=1e-12)
+    latent = [float(cut(R1, tp=tp, batch=1.0 / tp, context=0.0).attention) for tp in (1.0, 8.0)]
+    assert latent[0] / 8 < latent[1] < latent[0]
+
+
+def test_a_shared_context_is_read_in_parts():
+    """Eight ranks hold one long request: each reads an eighth of the cache, and of the latent too, which tp would copy."""
+
+    def cache_time(n, **degrees):
+        long, none = (float(cut(R1, batch=1.0 / n, context=c, **degrees).attention) for c in (1e6, 0.0))
+        return long - none
+
+    assert cache_time(8, cp=8.0) == pytest.approx(cache_time(1) / 8, rel=1e-12)
+    assert cache_time(8, tp=8.0) > 4 * cache_time(8, cp=8.0)
+    assert cache_time(8, tp=8.0) <= cache_time(1)
+
+
+def test_more_data_parallel_replicas_are_more_gpus_and_nothing_else():
+    assert float(decode.total(cut(tp=2.0))) == float(decode.total(cut(tp=2.0, dp=4.0)))
+    d = replace_path(deployment("gb200-fp8", ep=64.0), {"tp": 4.0, "pp": 2.0})
+    assert float(decode.gpus(d)) == 128.0
+    assert float(decode.layout(d).dp) == 16.0
+    assert float(decode.gpus(replace_path(d, {"dp": 32.0}))) == 256.0
+
+
+def test_sums_beyond_the_domain_use_the_scale_out_network():
+    d = replace_path(deployment("h100-fp8", ep=1.0), {"tp": 16.0})
+    slower = replace_path(d, {"system.scale_out.alpha": 1e-3})
+    assert float(decode.all_reduce_time(slower, 1e6, 16.0)) > float(decode.all_reduce_time(d, 1e6, 16.0))
+    assert float(decode.all_reduce_time(slower, 1e6, 8.0)) == float(decode.all_reduce_time(d, 1e6, 8.0))
+    assert float(decode.all_reduce_time(d, 1e6, 2.0, apart=8.0)) > float(decode.all_reduce_time(d, 1e6, 2.0))
