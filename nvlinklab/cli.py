@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from nvlinklab import cli_model
 from nvlinklab.errors import NvlinklabError
 
 VERDICT_STYLES = {
@@ -39,6 +40,7 @@ def main() -> None:
     \b
     nvlinklab claims                         the whole ledger, with verdicts
     nvlinklab claims bw-800x-first-generation   one claim, opened up
+    nvlinklab estimate --model deepseek-r1 --system gb200-nvl72 --ep 64 --batch 64   your deployment
     nvlinklab book build                     the static book in _build/html
     """
 
@@ -127,7 +129,8 @@ def _with_progress(work: Callable[[str], Any], items: list[str], label: str, qui
     return [work(item) for item in track(items, description=label, console=Console(stderr=True), transient=True)]
 
 
-def _console() -> Any:
+def console() -> Any:
+    """Return where tables go: as wide as the terminal, 150 columns in a pipe."""
     from rich.console import Console
 
     return Console(width=None if sys.stdout.isatty() else 150, highlight=False, soft_wrap=False)
@@ -168,7 +171,7 @@ def _print_ledger(results: list[dict[str, Any]]) -> None:
         ratio = units.number_text(r["ratio"], 3) if r["ratio"] else ""
         computed = _shown(main_test) if main_test else ""
         table.add_row(r["id"], escape(stated), escape(computed), ratio, _styled(r["verdict"]), r["chapter"].split("-")[0])
-    _console().print(table)
+    console().print(table)
 
 
 def _print_summary(results: list[dict[str, Any]]) -> None:
@@ -187,9 +190,9 @@ def _print_summary(results: list[dict[str, Any]]) -> None:
         if mine:
             table.add_row(f"{key} {name}", *map(str, counts(mine).values()), str(len(mine)))
     table.add_row("all", *map(str, counts(results).values()), str(len(results)), style="bold")
-    _console().print(table)
+    console().print(table)
     pending = counts(results)["pending"]
-    _console().print(
+    console().print(
         f"{len(results)} claims, {len(results) - pending} computed, {pending} pending (no function yet, never counted as checked)"
     )
 
@@ -200,9 +203,9 @@ def _print_claim(r: dict[str, Any]) -> None:
 
     from nvlinklab import units
 
-    console = _console()
-    console.print(f"\n[bold]{r['id']}[/bold]  {_styled(r['verdict'])}  ({escape(r['why'])})")
-    console.print(f"{escape(r['statement'])}  [dim]{r['document']}, {escape(r['locator'])}; {r['chapter']}[/dim]")
+    out = console()
+    out.print(f"\n[bold]{r['id']}[/bold]  {_styled(r['verdict'])}  ({escape(r['why'])})")
+    out.print(f"{escape(r['statement'])}  [dim]{r['document']}, {escape(r['locator'])}; {r['chapter']}[/dim]")
     if r["verdict"] == "pending":
         return
 
@@ -227,12 +230,12 @@ def _print_claim(r: dict[str, Any]) -> None:
         )
     for name, c in r["context"].items():
         tests.add_row(name, "", amount(c["value"], c["unit"]), "", "", "context")
-    console.print(tests)
+    out.print(tests)
     if r["readings"]:
         readings = table("Read another way", "reading", "number", "gives", "closes")
         for a in r["readings"]:
             readings.add_row(escape(a["label"]), a["name"], amount(a["value"], a["unit"]), "yes" if a["outcome"] == "hit" else "no")
-        console.print(readings)
+        out.print(readings)
     if r["inputs"]:
         columns = [t["name"] for t in r["tests"] if "evidence" not in t] or list(r["context"])
         inputs = table(
@@ -248,11 +251,11 @@ def _print_claim(r: dict[str, Any]) -> None:
             answers = [by_input[path] for by_input in r["break_even"].values()]
             best = next((amount(a["value"], i["unit"]) for a in answers if a["value"] is not None), answers[0]["reason"] if answers else "")
             inputs.add_row(path, amount(i["value"], i["unit"]), f"{i['origin']}: {escape(i['ref'])}", *slopes, escape(best))
-        console.print(inputs)
+        out.print(inputs)
     if r["note"]:
-        console.print(f"[dim]Note: {escape(r['note'])}[/dim]")
+        out.print(f"[dim]Note: {escape(r['note'])}[/dim]")
     if r["settles"]:
-        console.print(f"[dim]What would settle it: {escape(r['settles'])}[/dim]")
+        out.print(f"[dim]What would settle it: {escape(r['settles'])}[/dim]")
 
 
 @main.group()
@@ -320,6 +323,9 @@ def book_serve(port: int, open_browser: bool) -> None:
 
     serve(Path(project_dir()) / "_build" / "html", port=port, open_browser=open_browser)
 
+
+for _command in cli_model.COMMANDS:
+    main.add_command(_command)
 
 if __name__ == "__main__":
     main()

@@ -50,6 +50,11 @@ def systems() -> tuple[str, ...]:
     return tuple(_systems().data)
 
 
+def gpu_of(system: str) -> str:
+    """Return the id of the accelerator of a system of the catalog."""
+    return _systems().data[system]["gpu"]
+
+
 def load(name: str) -> Record:
     """Return an accelerator or a system by id.
 
