@@ -327,16 +327,18 @@ def systems(name: str | None, as_json: bool) -> None:
         }
         click.echo(json.dumps(_clean(rows), indent=1) if as_json else catalog.describe(name))
         return
-    found = {n: {p: float(v) for p, v in leaves(catalog.load(n).spec).items()} for n in catalog.systems()}
+    records = {n: catalog.load(n) for n in catalog.systems()}
+    found = {n: {p: float(v) for p, v in leaves(r.spec).items()} for n, r in records.items()}
+    sources = {n: sorted({s for row in r.rows.values() for s in row.source}) for n, r in records.items()}
     if as_json:
-        click.echo(json.dumps(_clean(found), indent=1))
+        click.echo(json.dumps(_clean({n: numbers | {"sources": sources[n]} for n, numbers in found.items()}), indent=1))
         return
     columns = {
         "GPUs in the domain": ("domain", "1"), "memory": ("gpu.mem_capacity", "B"), "memory bandwidth": ("gpu.mem_bw", "B/s"),
         "scale-up": ("scale_up.bw", "B/s"), "scale-out": ("scale_out.bw", "B/s"), "FP8": ("gpu.flops_fp8", "FLOP/s"),
         "power": ("gpu.power", "W"),
     }  # fmt: skip
-    _print_catalog(found, columns)
+    _print_catalog(found, columns, sources)
 
 
 @click.command()
@@ -353,22 +355,23 @@ def models(name: str | None, as_json: bool) -> None:
         lines = [record.id, *(f"  {p:20} {r['value']:g}  {r['kind']}, {', '.join(r['source'])}  [{r['where']}]" for p, r in rows.items())]
         click.echo(json.dumps(_clean(rows), indent=1) if as_json else "\n".join(lines))
         return
-    found = {}
+    found, sources = {}, {}
     for n in arch.models():
-        a = arch.model(n).spec
+        a, rows = arch.model(n).spec, arch.model(n).rows
+        sources[n] = sorted({s for row in rows.values() for s in row.source})
         shape = {p: float(v) for p, v in leaves(a).items()}
         found[n] = shape | {"params": float(arch.total_params(a)), "kv_bytes_per_token_fp8": float(arch.kv_elements_per_token(a))}
     if as_json:
-        click.echo(json.dumps(_clean(found), indent=1))
+        click.echo(json.dumps(_clean({n: numbers | {"sources": sources[n]} for n, numbers in found.items()}), indent=1))
         return
     columns = {
         "parameters": ("params", "Gparameter"), "KV per token, FP8": ("kv_bytes_per_token_fp8", "B"), "layers": ("layers", "1"),
         "experts": ("routed_experts", "1"), "top-k": ("top_k", "1"),
     }  # fmt: skip
-    _print_catalog(found, columns)
+    _print_catalog(found, columns, sources)
 
 
-def _print_catalog(found: dict[str, dict[str, float]], columns: dict[str, tuple[str, str]]) -> None:
+def _print_catalog(found: dict[str, dict[str, float]], columns: dict[str, tuple[str, str]], sources: dict[str, list[str]]) -> None:
     from rich.table import Table
 
     from nvlinklab import units
@@ -378,6 +381,7 @@ def _print_catalog(found: dict[str, dict[str, float]], columns: dict[str, tuple[
     table.add_column("name")
     for name in columns:
         table.add_column(name, justify="right")
+    table.add_column("sources")
     for name, numbers in found.items():
         cells = []
         for path, unit in columns.values():
@@ -388,7 +392,7 @@ def _print_catalog(found: dict[str, dict[str, float]], columns: dict[str, tuple[
                 cells.append(units.with_unit(value / 1e9, unit).replace("Gparameter", "G"))
             else:
                 cells.append(units.pretty(value, unit))
-        table.add_row(name, *cells)
+        table.add_row(name, *cells, ", ".join(sources[name]))
     console().print(table)
 
 

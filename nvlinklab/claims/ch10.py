@@ -4,7 +4,7 @@ import numpy as np
 
 from nvlinklab.claims.registry import assume, check, given, reading, spec, stated
 from nvlinklab.network.bandwidth import aggregate
-from nvlinklab.workload.architecture import model, total_params
+from nvlinklab.workload.architecture import matrix_params, model
 
 
 def output_tokens(total_rate, isl, osl):
@@ -125,7 +125,7 @@ def nodes_for_tp16(tp, gpus_per_node):
     usable=assume(0.9, "1", "share of memory for weights and cache", 0.85, 0.95),
 )  # fmt: skip
 def nodes_for_16_bit_weights(gpus_per_node, weight_bytes, memory, usable):
-    nodes = total_params(model("deepseek-v3").spec) * weight_bytes / (gpus_per_node * memory * usable)
+    nodes = matrix_params(model("deepseek-v3").spec) * weight_bytes / (gpus_per_node * memory * usable)
     return {"nodes": 2.0 ** np.ceil(np.log2(nodes))}
 
 

@@ -21,6 +21,8 @@ class Architecture:
         dense_intermediate: width of a dense feed-forward block
         routed_experts, shared_experts, top_k, moe_intermediate: mixture of experts (0 experts: dense)
         expert_matrices: projections of an expert: 3 with a gate (SwiGLU), 2 without
+        mtp_layers: layers that predict further tokens (multi-token prediction), counted apart
+        qk_norm, attention_bias, attention_sinks, router_bias, expert_bias: 1 where the model has these small weights, which only count
     """
 
     attention: str = static()
@@ -42,6 +44,12 @@ class Architecture:
     top_k: Float = quantity("expert", 0.0)
     moe_intermediate: Float = quantity("1", 0.0)
     expert_matrices: Float = quantity("1", 3.0)
+    mtp_layers: Float = quantity("layer", 0.0)
+    qk_norm: Float = quantity("1", 0.0)
+    attention_bias: Float = quantity("1", 0.0)
+    attention_sinks: Float = quantity("1", 0.0)
+    router_bias: Float = quantity("1", 0.0)
+    expert_bias: Float = quantity("1", 0.0)
 
 
 register_structs()
@@ -133,6 +141,34 @@ def routed_params(a: Architecture) -> Float:
     return moe_layers(a) * a.routed_experts * expert_params(a)
 
 
-def total_params(a: Architecture) -> Float:
-    """Return all weights but norms and biases (below 0.1 % of the models in the catalog)."""
+def matrix_params(a: Architecture) -> Float:
+    """Return the weights of all matrices: what is read, multiplied and stored where size matters."""
     return replicated_params(a) + routed_params(a)
+
+
+def small_params(a: Architecture) -> Float:
+    """Return norms, biases and sinks: below 0.1 % of any model, too small to cost time, counted so that totals come out to the digit."""
+    heads, norms = a.heads * a.head_dim, 2.0 * a.hidden
+    if a.attention == "mla":
+        attention = a.q_lora_rank + a.kv_lora_rank
+    else:
+        biases = a.attention_bias * (heads + 2.0 * a.kv_heads * a.head_dim + a.hidden)
+        attention = biases + a.attention_sinks * a.heads + a.qk_norm * 2.0 * a.head_dim
+    expert = a.expert_bias * (2.0 * a.moe_intermediate + a.hidden)
+    experts = moe_layers(a) * ((a.routed_experts + a.shared_experts) * expert + a.router_bias * a.routed_experts)
+    return a.layers * (attention + norms) + experts + a.hidden
+
+
+def total_params(a: Architecture) -> Float:
+    """Return all weights of the main model, both embeddings included, layers of multi-token prediction not."""
+    return matrix_params(a) + small_params(a)
+
+
+def mtp_params(a: Architecture) -> Float:
+    """Return the weights of the multi-token-prediction layers beside the shared embedding and head (DeepSeek-V3, section 2.2).
+
+    Each is a layer with experts, a projection of two hidden states to one, and three norms.
+    """
+    experts = (a.routed_experts + a.shared_experts) * expert_params(a) + a.hidden * a.routed_experts
+    norms = a.q_lora_rank + a.kv_lora_rank + 5.0 * a.hidden
+    return a.mtp_layers * (attention_params(a) + experts + norms + 2.0 * a.hidden * a.hidden)

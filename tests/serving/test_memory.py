@@ -11,7 +11,7 @@ from nvlinklab.serving import layouts, memory
 from nvlinklab.serving.decode import gpus
 from nvlinklab.serving.layouts import check, why_not, with_degrees
 from nvlinklab.serving.presets import deployment
-from nvlinklab.workload.architecture import model, total_params
+from nvlinklab.workload.architecture import matrix_params, model
 from tests.serving import points as pts
 
 R1, LLAMA = model("deepseek-v3").spec, model("llama-3-1-70b").spec
@@ -20,7 +20,7 @@ H200, GB200 = deployment("h200-fp8", ep=1.0), deployment("gb200-fp8", ep=64.0)
 
 def test_one_gpu_holds_all_weights():
     m = memory.memory(LLAMA, H200, 4.0, 1000.0)
-    assert float(memory.weights(m)) == pytest.approx(float(total_params(LLAMA)), rel=1e-12)
+    assert float(memory.weights(m)) == pytest.approx(float(matrix_params(LLAMA)), rel=1e-12)
     assert float(m.kv) == 4.0 * 1000.0 * 80 * 2 * 8 * 128
     assert float(memory.free(m, H200)) == pytest.approx(141e9 * 0.91 - float(memory.weights(m)) - float(m.kv), rel=1e-9)
     assert float(m.activations) == pytest.approx(4.0 * (3 * 8192 + 2 * 28672) * 2.0)
