@@ -10,13 +10,14 @@ import pytest
 import nvlinklab
 
 ROOT = Path(nvlinklab.__file__).parent
-BASE = {"_struct", "_math", "units", "quantities", "errors"}
+BASE = {"_struct", "_math", "_lazy", "units", "quantities", "errors"}
 LAYERS = {  # what each part may use besides itself
     "errors": set(),
     "units": {"errors"},
     "quantities": {"errors"},
     "_struct": {"errors", "network"},  # network only in its doctest examples
     "_math": {"_struct"},
+    "_lazy": {"errors"},
     "io": BASE,
     "network": BASE | {"io"},
     "workload": BASE | {"io"},
@@ -84,3 +85,9 @@ def test_every_headline_name_resolves():
     for name in nvlinklab.__all__:
         assert getattr(nvlinklab, name) is not None
     assert set(nvlinklab.__all__) <= set(dir(nvlinklab))
+
+
+def test_modules_load_by_name_and_unknown_ones_suggest():
+    assert nvlinklab.network.collectives.__name__ == "nvlinklab.network.collectives"
+    with pytest.raises(AttributeError, match="did you mean 'collectives'"):
+        nvlinklab.network.collective  # noqa: B018

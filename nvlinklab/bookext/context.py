@@ -1,5 +1,6 @@
 """Where roles and directives read, and how they complain: a warning at the place in the text, which breaks the strict build."""
 
+from abc import abstractmethod
 from pathlib import Path
 from typing import Any
 
@@ -63,9 +64,9 @@ class ResultRole(SphinxRole):
         """Return the words of the text."""
         return self.text.split()
 
+    @abstractmethod
     def show(self, found: Results, *words: str) -> nodes.Node:
         """Return the node for these words."""
-        raise NotImplementedError
 
 
 class ResultDirective(SphinxDirective):
@@ -82,6 +83,6 @@ class ResultDirective(SphinxDirective):
             logger.warning("{%s}: %s", self.name, exc, location=self.get_location(), type="nvl", subtype="directive")
             return []
 
+    @abstractmethod
     def show(self) -> list[nodes.Node]:
         """Return the nodes."""
-        raise NotImplementedError

@@ -1,0 +1,5 @@
+"""What must be computed."""
+
+from nvlinklab._lazy import submodules
+
+__getattr__ = submodules(__name__)
