@@ -276,7 +276,8 @@ def compare(
     groups = sc.changed_groups(one.scenario, two.scenario)
     values = [float(sc.metric(n.scenario, metric)) for n in (one, two)]
     if any(v != v for v in values):
-        raise SpecError(f"{metric} is not known for {' or '.join(n.system for n, v in zip((one, two), values, strict=True) if v != v)}")
+        where = " and ".join(n.system for n, v in zip((one, two), values, strict=True) if v != v)
+        raise SpecError(f"{metric} is not known for {where}, because a price is not; give one with --set usd_per_gpu_s='3 USD/h'")
     shares = shapley(lambda s: sc.metric(s, metric), one.scenario, groups) if groups else {}
     shares = dict(sorted(shares.items(), key=lambda item: -abs(item[1])))
     report = {
@@ -298,14 +299,21 @@ def _print_comparison(r: dict[str, Any], meaning: tuple[str, str]) -> None:
 
     out = console()
     unit, text = meaning
-    a, b = (units.pretty(r[k]["value"], unit) if unit == "s" else units.with_unit(r[k]["value"], unit) for k in ("first", "second"))
+
+    def shown(value: float) -> str:
+        if unit == "USD/token":
+            return units.with_unit(value / units.factor("USD/Mtok"), "USD/Mtok")
+        return units.pretty(value, unit) if unit == "s" else units.with_unit(value, unit)
+
+    a, b = (shown(r[k]["value"]) for k in ("first", "second"))
     out.print(f"{text}: [bold]{r['first']['system']}[/bold] {a}, [bold]{r['second']['system']}[/bold] {b}: [bold]{r['ratio']:.3g}x[/bold]")
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("factor", "earned", "share of the logarithm"):
         table.add_column(name, justify="left" if name == "factor" else "right")
     whole = r["log_ratio"]
     for name, share in r["log_shares"].items():
-        table.add_row(name, f"{r['factors'][name]:.3g}x", f"{100 * share / whole:.0f} %" if abs(whole) > 1e-12 else "")
+        percent = round(100 * share / whole) + 0 if abs(whole) > 1e-12 else 0
+        table.add_row(name, f"{r['factors'][name]:.3g}x", f"{percent} %")
     table.add_row("together", f"{r['ratio']:.3g}x", "100 %", style="bold")
     out.print(table)
     for note in r["notes"]:
