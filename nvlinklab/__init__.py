@@ -22,12 +22,14 @@ if "jax" in sys.modules:
 _SUBPACKAGES = (
     "analysis",
     "claims",
+    "economics",
     "hardware",
     "io",
     "kernel",
     "network",
     "plotting",
     "quantities",
+    "scenario",
     "serving",
     "units",
     "workload",
@@ -47,7 +49,21 @@ _HEADLINES = {
 }
 
 if TYPE_CHECKING:
-    from nvlinklab import analysis, claims, hardware, io, kernel, network, plotting, quantities, serving, units, workload
+    from nvlinklab import (
+        analysis,
+        claims,
+        economics,
+        hardware,
+        io,
+        kernel,
+        network,
+        plotting,
+        quantities,
+        scenario,
+        serving,
+        units,
+        workload,
+    )
     from nvlinklab.analysis.attribution import shapley
     from nvlinklab.analysis.inverse import break_even
     from nvlinklab.analysis.sensitivity import elasticities
@@ -61,12 +77,14 @@ if TYPE_CHECKING:
 __all__ = [  # noqa: RUF022  (the sub-packages first, then the headline names)
     "analysis",
     "claims",
+    "economics",
     "hardware",
     "io",
     "kernel",
     "network",
     "plotting",
     "quantities",
+    "scenario",
     "serving",
     "units",
     "workload",
