@@ -13,6 +13,7 @@ from nvlinklab.errors import NvlinklabError
 VERDICT_STYLES = {
     "reproduced": "green",
     "approximately": "cyan",
+    "holds-if": "blue",
     "inconsistent": "yellow",
     "contradicted": "red",
     "not-checkable": "magenta",

@@ -24,7 +24,7 @@ document.addEventListener("DOMContentLoaded", () => {
     const select = make("select", { id, name: id }, make("option", { value: "", textContent: "all" }), ...options);
     return [make("label", { htmlFor: id, textContent: label }), select];
   };
-  const verdicts = ["reproduced", "approximately", "inconsistent", "contradicted", "not-checkable", "pending"];
+  const verdicts = ["reproduced", "approximately", "holds-if", "inconsistent", "contradicted", "not-checkable", "pending"];
   const [wordsLabel, words] = [make("label", { htmlFor: "nvl-words", textContent: "Words" }), make("input", { id: "nvl-words", type: "search" })];
   const [verdictLabel, verdict] = choice("nvl-verdict", "Verdict", "nvl-is-", verdicts);
   const [articleLabel, article] = choice("nvl-article", "Article", "nvl-in-");

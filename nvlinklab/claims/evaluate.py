@@ -12,6 +12,7 @@ import numpy as np
 from nvlinklab import units
 from nvlinklab.analysis.inverse import break_even
 from nvlinklab.analysis.sensitivity import elasticities, sum_rule_residual
+from nvlinklab.claims.condition import Condition, find_condition
 from nvlinklab.claims.ledger import Claim, ledger
 from nvlinklab.claims.registry import Check, Input, get_check
 from nvlinklab.claims.verdict import FAILED, Test, outcome, verdict
@@ -24,8 +25,8 @@ MAX_CORNERS = 2**8
 def evaluate(claim_id: str) -> dict[str, Any]:
     """Return everything computed about one claim, as plain data ready for JSON.
 
-    Keys: `id, chapter, document, tag, kind, statement, verdict, why, ratio, tests, context, readings, inputs, elasticities,
-    sum_rule, break_even, note, settles`. Numbers are SI beside their unit. `tests` holds, for each stated number, the computed one,
+    Keys: `id, chapter, document, tag, kind, statement, verdict, why, condition, ratio, tests, context, readings, inputs, elasticities,
+    sum_rule, break_even, note, settles, due`. Numbers are SI beside their unit. `tests` holds, for each stated number, the computed one,
     its interval under the inputs' ranges, the ratio and whether it is a hit, near or a miss. A claim without a function has verdict
     `pending` and nothing computed.
 
@@ -59,19 +60,20 @@ def _evaluate(claim_id: str, above: tuple[str, ...]) -> dict[str, Any]:
     head = {
         "id": claim.id, "chapter": claim.chapter, "document": claim.document, "locator": claim.locator, "tag": claim.tag,
         "kind": claim.kind, "statement": claim.statement,
-        "stated": {v.name: v.shown for v in claim.values}, "note": claim.note, "settles": claim.settles,
+        "stated": {v.name: v.shown for v in claim.values}, "note": claim.note, "settles": claim.settles, "due": claim.due,
         "conflicts": list(claim.conflicts), "evidence": list(claim.evidence),
     }  # fmt: skip
     if check is None:
-        return head | {"verdict": "pending", "why": "no function yet", "ratio": None, "tests": [], "context": {}, "readings": []} | {
-            "inputs": {}, "elasticities": {}, "sum_rule": {}, "break_even": {}, "failed_premises": [],
+        return head | {"verdict": "pending", "why": "no function yet", "condition": None, "ratio": None, "tests": [], "context": {}} | {
+            "readings": [], "inputs": {}, "elasticities": {}, "sum_rule": {}, "break_even": {}, "failed_premises": [],
         }  # fmt: skip
     point = {name: i.value for name, i in check.inputs.items()}
     values = {name: float(v) for name, v in check.function(**point).items()}
     output_units = _output_units(claim, check, values)
     tests = _tests(claim, check, values)
     failed = _failed_premises(check, (*above, claim_id))
-    word, why = verdict(tests, failed) if not check.not_checkable else ("not-checkable", check.not_checkable)
+    condition = _condition(claim, check, point)
+    word, why = verdict(tests, failed, condition) if not check.not_checkable else ("not-checkable", check.not_checkable)
     derivatives = elasticities(lambda p: check.function(**p), point) if point else {name: {} for name in values}
     input_units = {name: i.unit for name, i in check.inputs.items()}
     intervals = _intervals(check, values)
@@ -79,6 +81,7 @@ def _evaluate(claim_id: str, above: tuple[str, ...]) -> dict[str, Any]:
     return head | {
         "verdict": word,
         "why": why,
+        "condition": condition and {**condition._asdict(), "in_part": condition.in_part},
         "ratio": _headline_ratio(tests),
         "tests": [_test_entry(t, intervals) for t in tests],
         "context": {n: {"value": v, "unit": output_units[n], "interval": intervals[n]} for n, v in values.items() if n not in tested},
@@ -122,6 +125,21 @@ def _tests(claim: Claim, check: Check, values: dict[str, float]) -> list[Test]:
     if unmet and not check.not_checkable:
         raise ClaimError(f"claim {claim.id}: nothing computes {', '.join(unmet)}; return it, mark it `role: given`, or say not_checkable=")
     return [] if check.not_checkable else tests
+
+
+def _condition(claim: Claim, check: Check, point: dict[str, float]) -> Condition | None:
+    if check.holds_if is None:
+        return None
+    name, phrase = check.holds_if
+    hinge = check.inputs[name]
+    numbers = [v for v in claim.values if v.role == "claim" and not v.text]
+    try:
+        return find_condition(
+            name, phrase, hinge.unit, hinge.low, hinge.high, lambda x: check.function(**{**point, name: x}), numbers,
+            lambda stated, value: outcome(stated, value) == "hit",
+        )  # fmt: skip
+    except ClaimError as exc:
+        raise ClaimError(f"claim {claim.id}: {exc}") from None
 
 
 def _failed_premises(check: Check, above: tuple[str, ...]) -> list[str]:

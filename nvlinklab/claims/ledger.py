@@ -68,7 +68,10 @@ class Stated(NamedTuple):
 
 
 class Claim(NamedTuple):
-    """One claim: our paraphrase, what it states, and where it stands in its article."""
+    """One claim: our paraphrase, what it states, and where it stands in its article.
+
+    `due` is the date a forecast speaks of, `settles` the observation that would decide a claim nobody can check today.
+    """
 
     id: str
     chapter: str
@@ -83,6 +86,7 @@ class Claim(NamedTuple):
     says: dict[str, str]
     note: str
     settles: str
+    due: str
     figure_missing: bool
     where: str
 
@@ -193,8 +197,8 @@ def _claim(document: Document, index: int, entry: dict[str, Any], chapter: str) 
     return Claim(
         id=entry["id"], chapter=chapter, statement=entry["statement"], document=source, locator=entry["source"]["locator"],
         kind=entry["kind"], tag=entry["tag"], values=tuple(values), conflicts=tuple(entry.get("conflicts", ())), evidence=tuple(evidence),
-        says=says, note=entry.get("note", ""), settles=entry.get("settles", ""), figure_missing=entry.get("figure_missing", False),
-        where=where,
+        says=says, note=entry.get("note", ""), settles=entry.get("settles", ""), due=str(entry.get("due", "")),
+        figure_missing=entry.get("figure_missing", False), where=where,
     )  # fmt: skip
 
 

@@ -18,10 +18,14 @@ from nvlinklab.errors import ClaimError, did_you_mean
 from nvlinklab.io.paths import data_dir
 
 RESULTS = "results/ledger.json"
-SIGNS = {"reproduced": "✓", "approximately": "≈", "inconsistent": "≠", "contradicted": "✗", "not-checkable": "?", "pending": "…"}
+SIGNS = {
+    "reproduced": "✓", "approximately": "≈", "holds-if": "⇒", "inconsistent": "≠", "contradicted": "✗", "not-checkable": "?",
+    "pending": "…",
+}  # fmt: skip
 MEANINGS = {
     "reproduced": "every stated number is a hit",
     "approximately": "no miss, but some are only near; or a miss in a detail that the claim does not rest on",
+    "holds-if": "met for some possible values of one quantity nobody publishes, and not for others; the condition is computed",
     "inconsistent": "a miss, and the articles' own numbers are enough to show it; or a claim it rests on has failed",
     "contradicted": "a miss, and a public source outside the articles shows it",
     "not-checkable": "nothing it states can be computed or looked up today; its entry says what would settle it",

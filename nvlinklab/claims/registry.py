@@ -97,20 +97,26 @@ class Check(NamedTuple):
     inputs: dict[str, Input]
     context_units: dict[str, str]
     not_checkable: str
+    holds_if: tuple[str, str] | None
     readings: list[Reading]
 
 
-_makers: dict[str, tuple[ClaimFunction, dict[str, Any], dict[str, str], str]] = {}
+_makers: dict[str, tuple[ClaimFunction, dict[str, Any], dict[str, str], str, tuple[str, str] | None]] = {}
 _reading_makers: dict[str, list[tuple[str, ClaimFunction, dict[str, Any]]]] = {}
 
 
-def check(claim: str, *, context: Mapping[str, str] | None = None, not_checkable: str = "", **inputs: Callable[[str], Input]) -> Callable:
+def check(
+    claim: str, *, context: Mapping[str, str] | None = None, not_checkable: str = "", holds_if: tuple[str, str] | None = None,
+    **inputs: Callable[[str], Input],
+) -> Callable:  # fmt: skip
     """Register the function of a claim.
 
     Args:
         claim: its id
         context: units of returned values that the claim does not state
         not_checkable: why the stated values cannot be checked today, where that is so; the function then returns context only
+        holds_if: the input nobody publishes on which the claim hangs, and words for it: `("share", "communication's share of the step")`;
+            it must be an `assume` whose range is what is possible
         inputs: where each argument of the function comes from: `spec`, `stated`, `given` or `assume`
 
     Raises:
@@ -120,7 +126,7 @@ def check(claim: str, *, context: Mapping[str, str] | None = None, not_checkable
     def register(function: ClaimFunction) -> ClaimFunction:
         if claim in _makers:
             raise ClaimError(f"claim {claim} has two functions: {_makers[claim][0].__qualname__} and {function.__qualname__}")
-        _makers[claim] = (function, inputs, dict(context or {}), not_checkable)
+        _makers[claim] = (function, inputs, dict(context or {}), not_checkable, holds_if)
         return function
 
     return register
@@ -155,9 +161,15 @@ def get_check(claim: str) -> Check | None:
     ledger().claim(claim)
     if claim not in _makers:
         return None
-    function, makers, context, not_checkable = _makers[claim]
+    function, makers, context, not_checkable, holds_if = _makers[claim]
     inputs = {name: make(claim) for name, make in makers.items()}
     _arguments_match(claim, function, inputs)
+    if holds_if is not None and (holds_if[0] not in inputs or inputs[holds_if[0]].origin != "assumption"):
+        known = [n for n, i in inputs.items() if i.origin == "assumption"]
+        raise ClaimError(
+            f"claim {claim}: holds_if names {holds_if[0]!r}; expected an input given by assume() with the range of what is possible"
+            f"{': ' + ', '.join(known) if known else ', and this claim has none'}"
+        )
     readings = []
     for label, other, extra in _reading_makers.get(claim, []):
         more = {name: make(claim) for name, make in extra.items()}
@@ -165,7 +177,7 @@ def get_check(claim: str) -> Check | None:
         own = {name: value for name, value in {**inputs, **more}.items() if name in wanted}
         _arguments_match(f"{claim} ({label})", other, own)
         readings.append(Reading(label, other, own))
-    return Check(claim, function, inputs, context, not_checkable, readings)
+    return Check(claim, function, inputs, context, not_checkable, holds_if, readings)
 
 
 def _arguments(function: ClaimFunction) -> list[str]:

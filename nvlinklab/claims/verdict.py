@@ -20,6 +20,8 @@
 - a miss in a detail (a number the claim mentions but does not rest on) counts as near.
 - any other miss: **contradicted** if the computed number rests on a public source outside the articles, **inconsistent** if it follows from
   the articles' own numbers and arithmetic alone.
+- a claim that hangs on one quantity nobody publishes is checked over all its possible values: met everywhere or nowhere, it gets one of the
+  verdicts above; met for some of them, it is **holds-if**, with the condition computed.
 - a claim that takes a number from another claim which is inconsistent or contradicted is at best **inconsistent**: its premise is gone.
 - a claim of which nothing can be computed or looked up today is **not-checkable**, and says what would settle it.
 
@@ -29,12 +31,13 @@
 import math
 from typing import Literal, NamedTuple
 
+from nvlinklab.claims.condition import Condition
 from nvlinklab.claims.ledger import Stated
 
 Outcome = Literal["hit", "near", "miss"]
-Verdict = Literal["reproduced", "approximately", "inconsistent", "contradicted", "not-checkable", "pending"]
+Verdict = Literal["reproduced", "approximately", "holds-if", "inconsistent", "contradicted", "not-checkable", "pending"]
 
-VERDICTS: tuple[Verdict, ...] = ("reproduced", "approximately", "inconsistent", "contradicted", "not-checkable", "pending")
+VERDICTS: tuple[Verdict, ...] = ("reproduced", "approximately", "holds-if", "inconsistent", "contradicted", "not-checkable", "pending")
 FAILED: tuple[Verdict, ...] = ("inconsistent", "contradicted")
 
 FINEST, COARSEST, ABOUT, NEAR = 0.005, 0.025, 0.05, 0.25
@@ -106,16 +109,18 @@ def _band(x: float, low: float, high: float, near_low: float, near_high: float) 
     return "near" if near_low <= x <= near_high else "miss"
 
 
-def verdict(tests: list[Test], failed_premises: list[str]) -> tuple[Verdict, str]:
+def verdict(tests: list[Test], failed_premises: list[str], condition: Condition | None = None) -> tuple[Verdict, str]:
     """Return the verdict on a claim and the reason for it in one sentence.
 
     Args:
         tests: every stated number of role `claim` or `detail` with its computed counterpart
         failed_premises: ids of the claims it takes numbers from that are themselves inconsistent or contradicted
+        condition: where the claim hangs on one unpublished quantity, for which values of it the numbers are met
     """
     if not tests:
         return "not-checkable", "nothing that the claim states can be computed or looked up today"
-    misses = [t for t in tests if t.outcome == "miss" and t.stated.role == "claim"]
+    conditional = condition.moved if condition and condition.in_part else ()
+    misses = [t for t in tests if t.outcome == "miss" and t.stated.role == "claim" and t.stated.name not in conditional]
     if misses:
         worst = misses[0]
         names = ", ".join(t.stated.name for t in misses)
@@ -124,6 +129,8 @@ def verdict(tests: list[Test], failed_premises: list[str]) -> tuple[Verdict, str
         return "inconsistent", f"{names}: {_says(worst)} by the articles' own numbers"
     if failed_premises:
         return "inconsistent", f"rests on {', '.join(failed_premises)}, which does not hold"
+    if condition and condition.in_part:
+        return "holds-if", condition.sentence
     soft = [t for t in tests if t.outcome != "hit"]
     if soft:
         return "approximately", f"{', '.join(t.stated.name for t in soft)}: {_says(soft[0])}"
