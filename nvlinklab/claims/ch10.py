@@ -243,6 +243,31 @@ def mlperf_gain_offline(offline, offline_before):
     return {"ratio": offline / offline_before}
 
 
+def gpu_time(isl, osl, reference, context_share, prompt_cost):
+    """Return the GPU time of one output token over that of a decode token at a reference context, prompts included.
+
+    A decode token costs `1 - s + s * context / reference`: the part `s` that reads the cache grows with the context. Each output token
+    also carries `isl / osl` prompt tokens, each at `prompt_cost` decode tokens.
+    """
+    context = isl + 0.5 * osl
+    return 1 - context_share + context_share * context / reference + isl / osl * prompt_cost
+
+
+@check(
+    "bench-mlperf-vs-226-gap",
+    holds_if=("context_share", "the share of a decode token's time that grows with the context, at MLPerf's own context,"),
+    context={"context_ratio": "1"},
+    short_isl=spec("mlperf_r1.isl"), short_osl=spec("mlperf_r1.osl"),
+    long_isl=given(131072, "token", "128K in, SGLang's test of GB300"), long_osl=given(8192, "token", "8K out, the same test"),
+    prompt_cost=assume(0.3, "1", "GPU time of a prompt token over that of a decode token at saturation", 0.05, 1.0),
+    context_share=assume(0.5, "1", "nobody publishes how the time of a decode token divides", 0.0, 1.0),
+)  # fmt: skip
+def scenario_gap(short_isl, short_osl, long_isl, long_osl, prompt_cost, context_share):
+    reference = short_isl + 0.5 * short_osl
+    short, long = (gpu_time(i, o, reference, context_share, prompt_cost) for i, o in ((short_isl, short_osl), (long_isl, long_osl)))
+    return {"ratio": long / short, "context_ratio": (long_isl + 0.5 * long_osl) / reference}
+
+
 @check(
     "bench-30x-gtc2024",
     context={"marketed": "x"},

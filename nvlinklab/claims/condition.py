@@ -45,7 +45,9 @@ class Condition(NamedTuple):
 
     @property
     def sentence(self) -> str:
-        """The condition in words, without a full stop."""
+        """The condition in words, without a full stop; nothing where it holds everywhere or nowhere."""
+        if not self.in_part:
+            return ""
         return f"holds if {self.phrase} is " + " or ".join(self._stretch(*ends) for ends in self.met)
 
     def _stretch(self, start: float, end: float) -> str:

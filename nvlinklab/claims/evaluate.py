@@ -19,6 +19,7 @@ from nvlinklab.claims.verdict import FAILED, Test, outcome, verdict
 from nvlinklab.errors import ClaimError
 
 MAX_CORNERS = 2**8
+SCAN = 81
 
 
 @cache
@@ -81,7 +82,7 @@ def _evaluate(claim_id: str, above: tuple[str, ...]) -> dict[str, Any]:
     return head | {
         "verdict": word,
         "why": why,
-        "condition": condition and {**condition._asdict(), "in_part": condition.in_part},
+        "condition": condition and {**condition._asdict(), "in_part": condition.in_part, "sentence": condition.sentence},
         "ratio": _headline_ratio(tests),
         "tests": [_test_entry(t, intervals) for t in tests],
         "context": {n: {"value": v, "unit": output_units[n], "interval": intervals[n]} for n, v in values.items() if n not in tested},
@@ -198,6 +199,7 @@ def _intervals(check: Check, values: dict[str, float]) -> dict[str, list[float]]
     if 2 ** len(wide) > MAX_CORNERS:
         raise ClaimError(f"claim {check.claim}: {len(wide)} inputs have ranges; at most {int(math.log2(MAX_CORNERS))} are supported")
     corners = np.array(list(itertools.product(*[(check.inputs[n].low, check.inputs[n].high) for n in wide])))
+    corners = np.resize(corners, (max(len(corners), SCAN), len(wide)))  # repeated to the length of a scan: one array shape compiles once
     fixed = {n: i.value for n, i in check.inputs.items() if n not in wide}
     runs = check.function(**fixed, **{n: corners[:, k] for k, n in enumerate(wide)})
     return {name: [min(float(np.min(runs[name])), v), max(float(np.max(runs[name])), v)] for name, v in values.items()}
