@@ -1,0 +1,51 @@
+"""The examination rows: measurements that are kept back to judge the model, dropped here and nowhere else.
+
+Whatever fits or looks at measured silicon reads it through `nvlinklab.io.silicon`, which calls `drop_examination` before it returns
+anything. End-to-end rows are kept back by a list of what may be used (`data/measurements/silicon/deployments.csv`); operator rows by the
+curves named below.
+"""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SYSTEMS = ("gb300",)
+"""Systems of which no row may be seen."""
+
+MODELS = ("kimik2.5",)
+"""Model families of which no end-to-end row may be seen."""
+
+
+def is_examination(op: str, frame: "pd.DataFrame") -> "pd.Series":
+    """Return which operator rows are kept back, as booleans.
+
+    Args:
+        op: an operator of `nvlinklab.io.silicon.OPERATORS`
+        frame: its rows with the measuring party's columns, `system` and `engine`
+    """
+    held = frame["system"].isin(SYSTEMS)
+    if op == "nccl":
+        name, ranks = frame["op_name"], frame["num_gpus"]
+        held |= (name == "alltoall") & (ranks == 4)
+        held |= (name == "reduce_scatter") & (frame["system"] == "gb200")
+        held |= (name == "all_gather") & (ranks == 8) & (frame["system"] == "h200_sxm")
+    elif op == "custom_allreduce":
+        engine, ranks = frame["engine"], frame["num_gpus"]
+        held |= (engine == "vllm") & (ranks == 4)
+        held |= (engine == "trtllm") & (ranks == 8) & (frame["system"] == "h200_sxm")
+    elif op == "nvlink_alltoall":
+        held |= frame["moe_ep_size"] == 32
+        held |= (frame["moe_ep_size"] == 64) & (frame["moe_dtype"] == "nvfp4")
+    elif op in ("deepep_ll", "deepep_normal"):
+        held |= frame["node_num"] == 4
+    elif op == "moe":
+        held |= (frame["num_experts"] == 384) | (frame["moe_ep_size"] == 32)
+    elif op in ("context_mla", "generation_mla"):
+        held |= frame["num_heads"] == 64
+    return held
+
+
+def drop_examination(op: str, frame: "pd.DataFrame") -> "pd.DataFrame":
+    """Return the operator rows without those that are kept back, index renewed."""
+    return frame[~is_examination(op, frame)].reset_index(drop=True)
