@@ -50,6 +50,7 @@ kilogram = [kg] = kg
 tonne = 1000 * kilogram = t
 kelvin = [K] = K
 volt = [V] = V
+ampere = watt / volt = A
 calendar = [date] = date
 angle_unit = [rad] = rad
 count = []
@@ -77,7 +78,7 @@ VOCABULARY: tuple[str, ...] = (
     "USD/Mtok", "USD/token", "USD/L", "USD/GB",
     "tok/s", "Mtok/s", "1/s", "1/h", "1/mo", "1/yr", "x/yr", "Hz", "GHz", "MHz", "tok/J", "tok/s/MW", "1/s/W",
     "m", "mm", "um", "nm", "km", "cm", "mm^2", "L", "L/min", "dB", "dB/m",
-    "kg", "t", "kg/m", "kg/m^3", "K", "V",
+    "kg", "t", "kg/m", "kg/m^3", "K", "V", "A", "kA", "L/min/kW", "mm^2*K/W", "W/(m^2*K)",
     "B/token", "kB/token", "MB/token", "FLOP/token", "B/GPU",
 )  # fmt: skip
 """Every unit a data file may use."""
