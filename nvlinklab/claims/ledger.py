@@ -1,5 +1,6 @@
 """The ledger: every quantified claim of the five articles, read from `data/claims/*.yml` and checked against its schema."""
 
+import math
 import re
 from functools import cache
 from pathlib import Path
@@ -271,8 +272,10 @@ def _date_text(low: float, high: float) -> str:
 
     >>> _date_text(2027.5, 2028.0), _date_text(2026.0, 2026.25), _date_text(2024.0, 2025.0), _date_text(2020.0, 2024.0)
     ('2027H2', '2026-01/03', '2024', '2020 to 2023')
+    >>> _date_text(*_date_range("2026-05-19", ""))
+    '2026-05'
     """
-    first, last = round(low * 12), round(high * 12) - 1
+    first, last = math.floor(low * 12 + 1e-6), math.ceil(high * 12 - 1e-6) - 1
     (year, month), (last_year, last_month) = divmod(first, 12), divmod(last, 12)
     if month == 0 and last_month == 11:
         return str(year) if year == last_year else f"{year} to {last_year}"
