@@ -79,12 +79,12 @@ def nyquist(baud: Float) -> Float:
 
 def skin_depth(frequency: Float, conductivity: Float = COPPER, permeability: Float = MU_0) -> Float:
     """Return the depth to which current flows [m]: `1 / sqrt(pi f mu sigma)`."""
-    return 1.0 / jnp.sqrt(math.pi * frequency * permeability * conductivity)
+    return (math.pi * frequency * permeability * conductivity) ** -0.5
 
 
 def surface_resistance(frequency: Float, conductivity: Float = COPPER, permeability: Float = MU_0) -> Float:
     """Return the resistance of a square of surface [V^2/W]: that of a sheet one skin depth thick."""
-    return jnp.sqrt(math.pi * frequency * permeability / conductivity)
+    return (math.pi * frequency * permeability / conductivity) ** 0.5
 
 
 def skin_loss(line: Line, frequency: Float, permeability: Float = MU_0) -> Float:
@@ -101,7 +101,7 @@ def skin_loss(line: Line, frequency: Float, permeability: Float = MU_0) -> Float
 
 def dielectric_loss(dk: Float, df: Float, frequency: Float, light: Float = LIGHT) -> Float:
     """Return the insulator loss [dB/m]: `8.686 pi f sqrt(Dk) Df / c`."""
-    return DB_PER_NEPER * math.pi * frequency * jnp.sqrt(dk) * df / light
+    return DB_PER_NEPER * math.pi * frequency * dk**0.5 * df / light
 
 
 def loss(line: Line, frequency: Float) -> Loss:
@@ -117,7 +117,30 @@ def scaled_loss(known: Loss, known_frequency: Float, frequency: Float) -> Loss:
         known_frequency, frequency: [1/s]
     """
     ratio = frequency / known_frequency
-    return Loss(skin=known.skin * jnp.sqrt(ratio), dielectric=known.dielectric * ratio)
+    return Loss(skin=known.skin * ratio**0.5, dielectric=known.dielectric * ratio)
+
+
+def measured_cable(assembly: Float, plugs: Float, length: Float, insulation: Float) -> Loss:
+    """Return the loss per metre of a cable whose assembly has been measured or specified [dB/m].
+
+    Args:
+        assembly: of the whole cable with both plugs [dB]
+        plugs: of the two plugs [dB]
+        length: [m]
+        insulation: share of the cable's loss that is in the insulator; foam and low-loss films keep it small
+    """
+    per_metre = (assembly - plugs) / length
+    return Loss(skin=(1.0 - insulation) * per_metre, dielectric=insulation * per_metre)
+
+
+def regauged(known: Loss, known_diameter: Float, diameter: Float) -> Loss:
+    """Return the loss of the same construction with another wire, all dimensions scaled: impedance and insulator stay, the skin does not.
+
+    Args:
+        known: loss with wires of `known_diameter`
+        known_diameter, diameter: of each of the two wires [m]
+    """
+    return Loss(skin=known.skin * known_diameter / diameter, dielectric=known.dielectric)
 
 
 def reach(per_metre: Loss, budget: Float, fixed: Float = 0.0) -> Float:
@@ -133,7 +156,7 @@ def reach(per_metre: Loss, budget: Float, fixed: Float = 0.0) -> Float:
 
 def delay(dk: Float, light: Float = LIGHT) -> Float:
     """Return the time per metre of a signal in an insulator [s/m]: `sqrt(Dk) / c`."""
-    return jnp.sqrt(dk) / light
+    return dk**0.5 / light
 
 
 def wire_perimeter(diameter: Float) -> Float:

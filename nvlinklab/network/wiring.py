@@ -50,6 +50,17 @@ def two_stage_chips(devices: Float, links: Float, ports: Float, oversubscription
     return leaves + leaves * (ports - down) / ports
 
 
+def longest_run(outer: Float, middle: Float, pitch: Float, slack: Float) -> Float:
+    """Return the longest cable between a block of trays and the block beside it [m]: from the far end of one to the far end of the other.
+
+    Args:
+        outer, middle: trays in the two blocks, centre to centre one tray apart
+        pitch: height of a tray [m]
+        slack: plugs, bends and the way across [m]
+    """
+    return (outer + middle - 1.0) * pitch + slack
+
+
 def spare_ports(chips: Float, ports: Float, devices: Float, links: Float) -> Float:
     """Return the ports left over in one stage; negative where they do not suffice."""
     return chips * ports - devices * links
