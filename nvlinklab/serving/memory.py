@@ -92,4 +92,32 @@ def feasible(a: Architecture, d: Deployment, batch: Float, context: Float, pass_
     return jnp.logical_and(batch <= largest_batch(a, d, context), memory(a, d, batch, context, pass_tokens).reserve >= 0.0)
 
 
-__all__ = ["Memory", "activation_bytes", "feasible", "free", "largest_batch", "memory", "total", "weights"]
+def requests_that_fit(capacity: Float, held: Float, context: Float, token_bytes: Float) -> Float:
+    """Return how many requests fit in a memory beside what it holds already: `largest_batch` for weights that were measured or published.
+
+    Args:
+        capacity: bytes for weights and cache [B]
+        held: weights [B]
+        context: cached tokens per request
+        token_bytes: cache of one token [B]
+    """
+    return (capacity - held) / (context * token_bytes)
+
+
+def context_that_fits(capacity: Float, held: Float, requests: Float, token_bytes: Float) -> Float:
+    """Return the longest context with which `requests` requests fit [token]: `requests_that_fit` solved for the context."""
+    return (capacity - held) / (requests * token_bytes)
+
+
+__all__ = [
+    "Memory",
+    "activation_bytes",
+    "context_that_fits",
+    "feasible",
+    "free",
+    "largest_batch",
+    "memory",
+    "requests_that_fit",
+    "total",
+    "weights",
+]

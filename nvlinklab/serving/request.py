@@ -19,8 +19,13 @@ EXPERT_RANKS = (8.0, 16.0, 32.0, 64.0)
 
 def active_params(a: Architecture) -> Float:
     """Return the weights a prompt token is multiplied with: everything but embedding and head, and of the routed experts only its own."""
+    return a.layers * attention_params(a) + active_feedforward_params(a)
+
+
+def active_feedforward_params(a: Architecture) -> Float:
+    """Return the feed-forward weights one token meets in all layers: dense blocks, and of the experts the shared and its own."""
     dense = 3.0 * a.hidden * a.dense_intermediate * a.dense_layers
-    return a.layers * attention_params(a) + dense + moe_layers(a) * (a.top_k + a.shared_experts) * expert_params(a)
+    return dense + moe_layers(a) * (a.top_k + a.shared_experts) * expert_params(a)
 
 
 def prefill_attention_flop(a: Architecture, isl: Float) -> Float:
@@ -35,6 +40,21 @@ def prefill_gpu_time(a: Architecture, d: Deployment, isl: Float) -> Float:
     linear = 2.0 * d.flop_unit * active_params(a) * isl / (d.flops * d.format_speedup * d.prefill_efficiency)
     attention = d.flop_unit * prefill_attention_flop(a, isl) / (d.attention_flops * d.prefill_efficiency)
     return linear + attention
+
+
+def answer_time(tpot: Float, osl: Float, ttft: Float = 0.0) -> Float:
+    """Return the time from the question to the last token of its answer [s]: `ttft + (osl - 1) tpot`."""
+    return ttft + (osl - 1.0) * tpot
+
+
+def tool_share(tool_time: Float, answer: Float) -> Float:
+    """Return the share of a turn that an agent's tools take on the CPU, when tools and model take turns.
+
+    Args:
+        tool_time: CPU time of the tools of one turn [s]
+        answer: time of the model's answer in that turn [s]
+    """
+    return tool_time / (tool_time + answer)
 
 
 def request_throughput(a: Architecture, d: Deployment, tpot: Float, isl: Float, osl: Float) -> Float:

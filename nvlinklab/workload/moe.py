@@ -21,3 +21,12 @@ def distinct_experts(tokens: Float, experts: Float, top_k: Float) -> Float:
 def remote_copies(top_k: Float, ranks: Float) -> Float:
     """Return to how many other ranks a token is sent when its `top_k` experts lie uniformly on `ranks` ranks (one copy per rank)."""
     return (ranks - 1.0) * (1.0 - (1.0 - 1.0 / ranks) ** top_k)
+
+
+def distinct_ranks(top_k: Float, ranks: Float) -> Float:
+    """Return on how many ranks, its own included, the `top_k` experts of a token lie, uniformly over `ranks` ranks.
+
+    The same count with domains for ranks says how many domains a token touches: what must cross between them when each domain hands
+    its copy on inside.
+    """
+    return ranks * (1.0 - (1.0 - 1.0 / ranks) ** top_k)

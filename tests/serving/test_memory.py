@@ -109,3 +109,14 @@ def test_candidates_can_be_and_use_every_gpu(a, d, available):
         cut = with_degrees(d, degrees)
         assert float(gpus(cut)) == available
         assert why_not(a, cut, available=available) == ""
+
+
+def test_requests_and_contexts_beside_measured_weights():
+    fit = memory.requests_that_fit(262e9, 40e9, 128000.0, 35136.0)
+    assert fit == pytest.approx(222e9 / (128000 * 35136), rel=1e-12)
+    assert memory.context_that_fits(262e9, 40e9, fit, 35136.0) == pytest.approx(128000.0, rel=1e-12)
+    d = with_degrees(GB200, {"ep": 64.0})
+    held, capacity = float(memory.weights(memory.memory(R1, d, 1.0, 8192.0))), 186e9 * d.usable_memory
+    assert memory.requests_that_fit(capacity, held, 8192.0, 61 * 576.0) == pytest.approx(
+        float(memory.largest_batch(R1, d, 8192.0)), rel=1e-9
+    )

@@ -124,3 +124,14 @@ def test_peak_points_are_met_within_a_factor_of_two():
     for p in presets.published_points():
         if p.name in names:
             assert 0.5 < presets.predicted(p) / p.throughput < 2.0, p.name
+
+
+def test_active_feedforward_params():
+    assert float(request.active_feedforward_params(R1)) == 3 * 3 * 7168 * 18432 + 58 * 9 * 3 * 7168 * 2048
+
+
+def test_an_answer_and_the_share_of_its_tools():
+    answer = request.answer_time(0.04, 501.0, ttft=2.0)
+    assert answer == pytest.approx(22.0)
+    assert request.tool_share(22.0, answer) == 0.5
+    assert request.tool_share(0.0, answer) == 0.0
