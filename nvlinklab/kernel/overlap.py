@@ -33,3 +33,18 @@ def exposed(hidden: Float, cover: Float, share: Float) -> Float:
 def hidden_share(first: Float, second: Float, together: Float) -> Float:
     """Return the share of the shorter one that was hidden in a measurement: the inverse of `partly`."""
     return (first + second - together) / jnp.minimum(first, second)
+
+
+def speedup(share: Float, factor: Float) -> Float:
+    """Return the gain of a whole of which a share becomes `factor` times faster: `1 / (1 - f + f / r)` (Amdahl 1967).
+
+    Args:
+        share: f, the part of the time before, in [0, 1]
+        factor: r, above 0
+    """
+    return 1.0 / (1.0 - share + share / factor)
+
+
+def share_for_speedup(gain: Float, factor: Float) -> Float:
+    """Return the share that must become `factor` times faster for a whole gain: `speedup` solved for f; above 1 none is enough."""
+    return (1.0 - 1.0 / gain) / (1.0 - 1.0 / factor)

@@ -90,6 +90,14 @@ def bus_factor(op: str, ranks: Float) -> Float:
     return factors[op](ranks)
 
 
+def reduction_gain(ranks: Float) -> Float:
+    """Return how much less each port carries when a switch adds up an all-reduce: `2 (n - 1) / n` of a ring over `(n + 1) / n`.
+
+    Twice the in-network factor of nccl-tests, and below 2 for any n; `collectives.pulled_all_reduce` derives the denominator.
+    """
+    return 2.0 * bus_factor("all_reduce_in_network", ranks)
+
+
 def algorithm_bandwidth(nbytes: Float, seconds: Float) -> Float:
     """Return `algbw = S / t` [B/s], S the whole buffer (for a gather or scatter the sum over ranks)."""
     return nbytes / seconds

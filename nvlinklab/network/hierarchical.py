@@ -116,6 +116,26 @@ def rail_all_to_all(fabric: Fabric, nbytes: Float, ranks: Float) -> CollectiveTi
     )
 
 
+def all_to_all_gain(domain: Float, ranks: Float) -> Float:
+    """Return how much less leaves a rank through its card when `domain` of the `ranks` are reached otherwise: `(n - 1) / (n - d)`.
+
+    The gain of a scale-up domain in an exchange, as long as the card sets the time; it grows without limit as the domain fills.
+    """
+    return (ranks - 1.0) / (ranks - domain)
+
+
+def group_for_gain(domain: Float, gain: Float) -> Float:
+    """Return the largest group in which a scale-up domain still speeds an exchange up by `gain`: `all_to_all_gain` solved for n.
+
+    `n = (g d - 1) / (g - 1)`; for a gain of two, just under two domains.
+
+    Args:
+        domain: d, ranks in a scale-up domain
+        gain: g, above 1
+    """
+    return (gain * domain - 1.0) / (gain - 1.0)
+
+
 def _known(op: str, algorithm: str) -> flat.Algorithm:
     known = flat.ALGORITHMS[op]
     if algorithm not in known:
