@@ -1,6 +1,7 @@
 """Trends that multiply: growth per year, doubling time, and a log-linear fit that says how little a few points tell."""
 
 import jax.numpy as jnp
+import numpy as np
 
 from nvlinklab._struct import Float, quantity, register_structs, struct
 from nvlinklab.errors import SpecError
@@ -66,6 +67,20 @@ def extrapolate(first: Float, last: Float, since: Float, until: Float, date: Flo
         since, until, date: dates [calendar years]
     """
     return first * (last / first) ** ((date - since) / (until - since))
+
+
+def date_reached(first: Float, last: Float, since: Float, until: Float, value: Float) -> Float:
+    """Return the date at which the exponential through two points takes a value, the inverse of `extrapolate`.
+
+    Args:
+        first, last, value: values, same unit, positive
+        since, until: dates of the first two [calendar years]
+    """
+    return since + (until - since) * _log(value / first) / _log(last / first)
+
+
+def _log(x: Float) -> Float:
+    return np.log(x) if isinstance(x, float | np.ndarray) else jnp.log(x)  # plain numbers stay plain: nothing to compile
 
 
 def fit_trend(dates: Float, values: Float) -> Trend:

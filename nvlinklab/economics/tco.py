@@ -4,6 +4,8 @@ The cost runs whether or not tokens are served, and at the same power; an idle s
 system, buildings and staff belong in `price` or `operations`, or are left out.
 """
 
+import jax.numpy as jnp
+
 from nvlinklab._struct import Float, quantity, register_structs, struct
 from nvlinklab.economics.capex import YEAR, annuity
 
@@ -66,10 +68,21 @@ class TokenCost:
 register_structs()
 
 
+def electricity_cost(power: Float, price: Float, pue: Float = 1.0) -> Float:
+    """Return what the energy of a site costs [USD/s].
+
+    Args:
+        power: IT power [W]
+        price: of energy [USD/J]
+        pue: all power over IT power
+    """
+    return power * pue * price
+
+
 def cost_rate(o: Ownership) -> CostRate:
     """Return what a system costs per second, by part [USD/s]."""
     capital = annuity(o.price, o.rate, o.life, o.residual, o.period)
-    return CostRate(capital=capital, electricity=o.power * o.pue * o.electricity, operations=o.operations)
+    return CostRate(capital=capital, electricity=electricity_cost(o.power, o.electricity, o.pue), operations=o.operations)
 
 
 def total(cost: CostRate | TokenCost) -> Float:
@@ -111,6 +124,39 @@ def rented_token_cost(rent: Float, served: Float) -> Float:
 def per_million(cost: Float) -> Float:
     """Return USD per million tokens from USD per token: for tables and charts, the one place where a price is not SI."""
     return cost * 1e6
+
+
+def bound_throughput(throughput: Float, new: Float, old: Float) -> Float:
+    """Return the throughput of another system when one resource alone sets it [tok/s]: it scales with that resource.
+
+    Args:
+        throughput: of the old system [tok/s]
+        new, old: the resource in both, memory bandwidth [B/s] or arithmetic [FLOP/s]
+    """
+    return throughput * new / old
+
+
+def whole_systems(demand: Float, served: Float, spares: Float = 0.0) -> Float:
+    """Return how many systems must be bought: whole ones, and the spares; no slope in the demand.
+
+    Args:
+        demand: tokens per second asked for [tok/s]
+        served: tokens per second of one system [tok/s]
+        spares: systems that stand by
+    """
+    return jnp.ceil(demand / served) + spares
+
+
+def price_crossover(large: Float, small: Float, spares: Float = 0.0) -> Float:
+    """Return how many small systems cost as much as one large one with its spares: below it the small ones are cheaper.
+
+    It holds where one large system serves at least as much as that many small ones, so that one is enough.
+
+    Args:
+        large, small: cost of one system of each kind [USD/s], or price [USD]
+        spares: large systems that stand by
+    """
+    return large * (1.0 + spares) / small
 
 
 def time_value(cost: Float, step: Float) -> Float:

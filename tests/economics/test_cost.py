@@ -57,6 +57,18 @@ CASES = {
     ),
     "owned": Case(lambda p: tco.total(owned(p)), POINT, "USD/s", "price rate power pue electricity operations", "residual life"),
     "token": Case(lambda p: tco.total(per_token(p)), {**POINT, **SERVED}, "USD/token", "price power", "x u a"),
+    "energy": Case(
+        lambda p: tco.electricity_cost(p["power"], p["price"], p["pue"]),
+        {"power": (1e5, "W"), "price": (2e-8, "USD/J"), "pue": (1.2, "1")}, "USD/s", "power price pue",
+    ),
+    "bound": Case(
+        lambda p: tco.bound_throughput(p["x"], p["new"], p["old"]),
+        {"x": (3e4, "tok/s"), "new": (4e15, "B/s"), "old": (1e15, "B/s")}, "tok/s", "x new", "old",
+    ),
+    "crossover": Case(
+        lambda p: tco.price_crossover(p["large"], p["small"], p["spares"]),
+        {"large": (0.2, "USD/s"), "small": (0.05, "USD/s"), "spares": (1.0, "1")}, "1", "large spares", "small",
+    ),
     "rented": Case(lambda p: tco.rented_token_cost(p["r"], p["x"]), {"r": (1e-3, "USD/s"), "x": (1e3, "tok/s")}, "USD/token", "r", "x"),
     "time": Case(lambda p: tco.time_value(p["c"], p["t"]), {"c": (1.0, "USD/s"), "t": (0.02, "s")}, "USD/s^2", "c", "t"),
 }  # fmt: skip
@@ -152,3 +164,8 @@ def test_cost_is_inverse_in_what_is_served_and_free_parts_are_clean():
     full, half = (float(tco.total(tco.token_cost(rate, tco.served_rate(1e5, u)))) for u in (1.0, 0.5))
     assert half == pytest.approx(2 * full)
     assert_finite(lambda p, r, w, o: tco.total(tco.cost_rate(tco.Ownership(price=p, life=YEAR, rate=r, power=w, operations=o))), 0, 0, 0, 0)
+
+
+def test_systems_are_bought_whole():
+    needed = tco.whole_systems(np.array([0.0, 1.0, 10.0, 10.1]), 10.0, 1.0)
+    assert np.asarray(needed).tolist() == [1.0, 2.0, 2.0, 3.0]
