@@ -4,6 +4,8 @@ Parts fail independently at a constant rate and are repaired one by one. Shared 
 own in series; what is left out, wear-out and human error above all, makes real systems worse.
 """
 
+from collections.abc import Sequence
+
 import jax
 import jax.numpy as jnp
 
@@ -119,3 +121,18 @@ def capacity_lost(part: Part) -> Float:
     everything overlaps with others it reads high, by the product of both.
     """
     return part.count * part.loss * (1.0 - availability(part.mtbf, part.mttr))
+
+
+def mean_blast(rates: Sequence[Float], losses: Sequence[Float]) -> Float:
+    """Return what one failure takes down on average, in the unit of the losses: the losses weighted by how often each kind fails.
+
+    Args:
+        rates: failures of each kind, in any common unit (shares of all failures do)
+        losses: what one failure of each kind takes down, for example GPUs
+    """
+    return sum(rate * loss for rate, loss in zip(rates, losses, strict=True)) / sum(rates)
+
+
+def part_mtbf(count: Float, time: Float, failures: Float) -> Float:
+    """Return the time between failures of one part [s] from a count of them: `count * time / failures`, `expected_failures` inverted."""
+    return count * time / failures

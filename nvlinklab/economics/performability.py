@@ -91,6 +91,22 @@ def steps(parts: int, tolerated: int) -> np.ndarray:
     return np.where(failed <= tolerated, 1.0 - failed / parts, 0.0)
 
 
+def fixed_width(parts: int, needed: int) -> np.ndarray:
+    """Return the capacity with 0, 1, ..., n failed parts, shape (n + 1,), of a job that always uses `needed` parts: `needed/n` or nothing.
+
+    The rest stand by as spares: a rack of 18 trays that runs jobs on 16.
+
+    Raises:
+        SpecError: `needed` is not between 1 and `parts`.
+
+    >>> fixed_width(4, 3)
+    array([0.75, 0.75, 0.  , 0.  , 0.  ])
+    """
+    if not 1 <= needed <= parts:
+        raise SpecError(f"parts={parts}, needed={needed}; expected between 1 and {parts} parts in use")
+    return np.where(np.arange(parts + 1) <= parts - needed, needed / parts, 0.0)
+
+
 def delivered(probabilities: Float, capacity: Any) -> Delivered:
     """Return the expected capacity, by whether the system is intact.
 

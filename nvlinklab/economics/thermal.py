@@ -68,6 +68,35 @@ def film_rise(flux: Float, coefficient: Float, enlargement: Float = 1.0) -> Floa
     return flux / (coefficient * enlargement)
 
 
+def power_limit(area: Float, rise: Float, resistance: Float) -> Float:
+    """Return the heat that leaves through an area at a temperature difference [W]: `P = A dT / R`.
+
+    Args:
+        area: of all dies that share it [m^2]
+        rise: allowed difference between the die and the coolant that arrives [K]
+        resistance: of everything between them, per area [m^2 K/W]; 1e-6 of it is 1 mm^2 K/W
+    """
+    return area * rise / resistance
+
+
+GRAVITY = 9.80665
+"""Standard gravity [m/s^2]."""
+
+
+def boiling_limit(latent_heat: Float, vapour: Float, liquid: Float, tension: Float, gravity: Float = GRAVITY) -> Float:
+    """Return the heat at which a pool of boiling liquid turns into a film of vapour [W/m^2], its critical heat flux.
+
+    `q = 0.131 h sqrt(rho_v) (sigma g (rho_l - rho_v))^(1/4)` for a large flat plate facing up (Zuber 1959). Coatings and fins raise it.
+
+    Args:
+        latent_heat: of evaporation [J/kg]
+        vapour, liquid: densities at the boiling point [kg/m^3]
+        tension: surface tension [kg/s^2], the same as N/m
+        gravity: [m/s^2]
+    """
+    return 0.131 * latent_heat * vapour**0.5 * (tension * gravity * abs(liquid - vapour)) ** 0.25
+
+
 def cycles_ratio(swing: Float, reference: Float, exponent: Float = 2.0) -> Float:
     """Return the cycles to failure at one temperature swing over those at another: `(reference / swing)^n` (Coffin 1954, Manson 1953).
 
@@ -76,3 +105,15 @@ def cycles_ratio(swing: Float, reference: Float, exponent: Float = 2.0) -> Float
         exponent: about 2 for solder, higher for brittle materials
     """
     return (reference / swing) ** exponent
+
+
+def fatigue_life(swing: Float, rate: Float, reference: Float, reference_cycles: Float, exponent: Float = 2.0) -> Float:
+    """Return the time until temperature swings crack a joint [s]: its cycles to failure over the swings per second.
+
+    Args:
+        swing: temperature swing in service [K]
+        rate: swings in service [1/s]
+        reference, reference_cycles: swing of a test [K], and the cycles after which its joints failed
+        exponent: see `cycles_ratio`
+    """
+    return reference_cycles * cycles_ratio(swing, reference, exponent) / rate

@@ -30,6 +30,17 @@ CASES = {
         lambda p: av.expected_failures(p["n"], p["mtbf"], p["t"]), {"n": (72.0, "1"), "mtbf": (1e6, "s"), "t": (1e5, "s")}, "1",
         "n t", "mtbf",
     ),
+    "part mtbf": Case(
+        lambda p: av.part_mtbf(p["n"], p["t"], p["k"]), {"n": (16384.0, "1"), "t": (4.7e6, "s"), "k": (419.0, "1")}, "s", "n t", "k"
+    ),
+    "blast": Case(
+        lambda p: av.mean_blast((p["a"], p["b"]), (p["x"], p["y"])),
+        {"a": (1.0, "1/s"), "b": (0.1, "1/s"), "x": (4.0, "GPU"), "y": (72.0, "GPU")}, "GPU", "x y b", "a",
+    ),
+    "fixed width": Case(
+        lambda p: perf.total(perf.delivered(perf.failed_parts(18, p["mtbf"], p["mttr"]), perf.fixed_width(18, 16))), REPAIR, "1", "mtbf",
+        "mttr",
+    ),
     "survival": Case(lambda p: av.survival(p["mtbf"], p["t"]), {"mtbf": (1e6, "s"), "t": (1e5, "s")}, "1", "mtbf", "t"),
     "in repair": Case(lambda p: spares.in_repair(1000.0, p["mtbf"], p["mttr"]), REPAIR, "1", "mttr", "mtbf"),
     "pool": Case(lambda p: spares.pool_suffices(spares.in_repair(100.0, p["mtbf"], p["mttr"]), 6.0), REPAIR, "1", "mtbf", "mttr"),
@@ -102,6 +113,8 @@ def test_impossible_numbers_are_refused():
         perf.delivered(jnp.ones(3), jnp.ones(2))
     with pytest.raises(SpecError, match="tolerated"):
         perf.steps(3, 4)
+    with pytest.raises(SpecError, match="needed"):
+        perf.fixed_width(3, 0)
 
 
 @settings(max_examples=6, deadline=None)
@@ -193,6 +206,56 @@ def test_degraded_operation_delivers_between_none_and_the_mean():
     assert float(some.intact) == pytest.approx(strict)
     assert float(some.degraded) == pytest.approx(17 / 18 * float(states[1]))
     assert float(av.capacity_lost(av.Part(count=18.0, mtbf=8000.0, mttr=336.0, loss=1 / 18))) == pytest.approx(1 - lenient)
+
+
+def test_a_fixed_width_is_k_of_n_times_its_share():
+    states = perf.failed_parts(18, 8000.0, 336.0)
+    for needed in (14, 16, 18):
+        found = float(perf.total(perf.delivered(states, perf.fixed_width(18, needed))))
+        assert found == pytest.approx(needed / 18 * float(av.k_of_n(8000 / 8336, needed, 18)))
+
+
+def test_counts_of_failures_come_back():
+    one = av.part_mtbf(16384.0, 54 * 24 * HOUR, 419.0)
+    assert one / HOUR == pytest.approx(16384 * 1296 / 419)
+    assert av.expected_failures(16384.0, one, 54 * 24 * HOUR) == pytest.approx(419.0)
+    assert av.mean_blast((9.0, 1.0), (4.0, 72.0)) == pytest.approx(10.8)
+
+
+def simulated_trays(parts, mtbf, mttr, until, seed):
+    """Share of time with 0, 1, ... failed parts, event by event, in NumPy."""
+    random = np.random.default_rng(seed)
+    clock, down, spent = 0.0, 0, np.zeros(parts + 1)
+    while clock < until:
+        fail, repair = (parts - down) / mtbf, down / mttr
+        step = random.exponential(1.0 / (fail + repair))
+        spent[down] += step
+        clock += step
+        down += 1 if random.random() * (fail + repair) < fail else -1
+    return spent / spent.sum()
+
+
+def test_the_chain_against_a_simulation():
+    # 20,000 repairs: the share of time in a state has a standard error of about a percent of itself
+    found = simulated_trays(18, 8000.0, 336.0, 20_000 * 8000 / 18, seed=7)
+    np.testing.assert_allclose(found[:4], np.asarray(perf.failed_parts(18, 8000.0, 336.0))[:4], rtol=0.06)
+
+
+def simulated_pool(running, mtbf, repair, pool, until, seed):
+    """Mean units missing with a pool of spares and repairs of fixed length: Palm's theorem asks nothing of their distribution."""
+    random = np.random.default_rng(seed)
+    failures = np.cumsum(random.exponential(mtbf / running, int(until * running / mtbf)))
+    events = np.concatenate([failures, failures + repair])
+    order = np.argsort(events)
+    level = np.cumsum(np.repeat([1, -1], failures.size)[order])[:-1]
+    spent = np.diff(events[order])
+    return (np.maximum(level - pool, 0) * spent).sum() / spent.sum()
+
+
+def test_the_shortage_against_a_simulation():
+    demand = float(spares.in_repair(1000.0, 8000.0, 504.0))
+    found = simulated_pool(1000.0, 8000.0, 504.0, 63, 8e5, seed=11)
+    assert found == pytest.approx(float(spares.shortage(demand, 63.0)), rel=0.1)
 
 
 def test_a_sweep_is_a_vmap():

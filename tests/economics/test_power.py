@@ -53,6 +53,19 @@ CASES = {
         "q", "h e",
     ),
     "cycles": Case(lambda p: thermal.cycles_ratio(p["s"], p["r"]), {"s": (30.0, "K"), "r": (20.0, "K")}, "1", "r", "s"),
+    "limit": Case(
+        lambda p: thermal.power_limit(p["a"], p["dt"], p["r"]), {"a": (1.6e-3, "m^2"), "dt": (45.0, "K"), "r": (2e-5, "m^2*K/W")}, "W",
+        "a dt", "r",
+    ),
+    "boiling": Case(
+        lambda p: thermal.boiling_limit(p["h"], p["v"], p["l"], p["s"], p["g"]),
+        {"h": (8.8e4, "J/kg"), "v": (13.4, "kg/m^3"), "l": (1510.0, "kg/m^3"), "s": (8.5e-3, "kg/s^2"), "g": (9.8, "m/s^2")}, "W/m^2",
+        "h v l s g",
+    ),
+    "fatigue": Case(
+        lambda p: thermal.fatigue_life(p["s"], p["f"], p["r"], p["n"]),
+        {"s": (25.0, "K"), "f": (1e-5, "1/s"), "r": (100.0, "K"), "n": (1000.0, "1")}, "s", "r n", "s f",
+    ),
     "growth": Case(
         lambda p: growth.yearly_growth(p["a"], p["b"], 2024.0, 2024.0 + p["y"]), {"a": (1.2e5, "W"), "b": (6e5, "W"), "y": (3.0, "1")},
         "1", "b", "a",
@@ -60,6 +73,10 @@ CASES = {
     "extrapolate": Case(
         lambda p: growth.extrapolate(p["a"], p["b"], 0.0 * p["t"], p["t"], 1.3 * p["t"]),
         {"a": (1.2e5, "W"), "b": (6e5, "W"), "t": (3.0, "date")}, "W", "b",
+    ),
+    "reached": Case(
+        lambda p: growth.date_reached(p["a"], p["b"], 0.0 * p["t"], p["t"], p["v"]),
+        {"a": (1.2e5, "W"), "b": (6e5, "W"), "t": (3.0, "date"), "v": (1e6, "W")}, "date", "v t", "b",
     ),
 }  # fmt: skip
 
@@ -99,7 +116,19 @@ def test_familiar_numbers():
     assert thermal.film_coefficient(100e-6, 0.6, 4.0) == pytest.approx(24e3)
 
 
+def test_limits_of_plates_and_pools():
+    # 790 W/cm2 at 71 K, Tuckerman and Pease 1981: 9 mm2 K/W
+    assert thermal.power_limit(1e-4, 71.0, 71.0 / 7.9e6) == pytest.approx(790.0)
+    # water at one bar: 1.1 MW/m2 in the textbooks
+    assert thermal.boiling_limit(2.257e6, 0.598, 958.0, 0.0589) == pytest.approx(1.1e6, rel=0.02)
+    day = units.factor("d")
+    assert thermal.fatigue_life(100.0, 1.0 / day, 100.0, 365.0) == pytest.approx(365.0 * day)
+    assert thermal.fatigue_life(25.0, 2.0 / day, 100.0, 1000.0) == pytest.approx(8000.0 * day)  # 16 times the cycles, twice a day
+
+
 def test_growth_round_trips():
+    assert float(growth.date_reached(120e3, 600e3, 2024.0, 2027.0, 600e3)) == pytest.approx(2027.0)
+    assert growth.extrapolate(120e3, 600e3, 2024.0, 2027.0, growth.date_reached(120e3, 600e3, 2024.0, 2027.0, 1e6)) == pytest.approx(1e6)
     factor = growth.yearly_growth(120e3, 600e3, 2024.0, 2027.0)
     assert factor**3 == pytest.approx(5.0)
     assert float(growth.doubling_time(factor)) == pytest.approx(3 * np.log(2) / np.log(5))
