@@ -26,8 +26,9 @@ class Document:
         self.path = path
         try:
             text = path.read_text(encoding="utf-8")
-            self._node = yaml.compose(text, Loader=_Loader)
-            self.data: Any = yaml.load(text, Loader=_Loader)
+            loader = _Loader(text)
+            self._node = loader.get_single_node()
+            self.data: Any = None if self._node is None else loader.construct_document(self._node)
         except FileNotFoundError as exc:
             raise DataError(f"{shown(path)}: no such file") from exc
         except yaml.YAMLError as exc:
