@@ -93,6 +93,28 @@ def verdict_box(*claims: str):
     return pd.DataFrame(rows, columns=["claim", "verdict", "why"]).set_index("claim")
 
 
+def conditions_table(*claims: str):
+    """Return the claims that hold under a condition (of some ids, or one chapter prefix): on what each hangs, and where it holds."""
+    import pandas as pd
+
+    from nvlinklab import units
+    from nvlinklab.claims.evaluate import evaluate
+    from nvlinklab.claims.ledger import ledger
+
+    def span(low: float, high: float, unit: str) -> str:
+        return " to ".join(units.with_unit(v / units.factor(unit), unit, 3) for v in (low, high))
+
+    ids = ledger().chapter(claims[0]).claims if len(claims) == 1 and claims[0] not in ledger().claims else claims
+    rows = []
+    for result in map(evaluate, ids):
+        if result["verdict"] == "holds-if":
+            c = result["condition"]
+            taken = units.with_unit(result["inputs"][c["input"]]["value"] / units.factor(c["unit"]), c["unit"], 3)
+            holds = "; ".join(span(low, high, c["unit"]) for low, high in c["met"])
+            rows.append((result["id"], c["phrase"], span(c["low"], c["high"], c["unit"]), taken, holds))
+    return pd.DataFrame(rows, columns=["claim", "hangs on", "possible", "taken here", "holds for"]).set_index("claim")
+
+
 def readings_table(*claims: str):
     """Return the alternative readings of some claims: what the stated number would be if it counted differently."""
     import pandas as pd

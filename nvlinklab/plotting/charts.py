@@ -146,6 +146,18 @@ def lines(
     return _finish(alt.layer(*layers), title, subtitle, alt_text)
 
 
+def levels(chart: Any, frame: pd.DataFrame, y: str) -> Any:
+    """Draw dashed horizontal lines with their words over a line chart: stated numbers, limits.
+
+    Args:
+        chart: the chart
+        frame: one row per line, its height in the column `y`, its words in the column `label`
+    """
+    base = alt.Chart(frame).encode(y=f"{y}:Q")
+    rules = base.mark_rule(strokeDash=[5, 4], color="#7F7F7F")
+    return chart + rules + base.mark_text(align="left", dx=4, dy=-6).encode(x=alt.value(0), text="label:N")
+
+
 def tornado(
     frame: pd.DataFrame, *, title: str, alt_text: str = "", subtitle: str = "", value: str = "elasticity", name: str = "input"
 ) -> Any:
