@@ -115,6 +115,17 @@ def crossing_budget(overhead: Float, layers: Float) -> Float:
     return overhead / crossings(layers)
 
 
+def holding_devices(nbytes: Float, capacity: Float, usable: Float = 1.0) -> Float:
+    """Return how many devices, or racks, hold `nbytes` of weights; continuous, the next whole number is the answer.
+
+    Args:
+        nbytes: weights to hold [B]
+        capacity: memory of one [B]
+        usable: share of it that is left for weights: programs, activations and buffers take the rest
+    """
+    return nbytes / (capacity * usable)
+
+
 def stages(layer: SplitLayer) -> tuple[StageCost, ...]:
     """Return the four stages in order."""
     return layer.attention, layer.dispatch, layer.ffn, layer.combine
@@ -231,6 +242,7 @@ __all__ = [
     "crossing_total",
     "crossings",
     "hidden_delay",
+    "holding_devices",
     "layer_time",
     "loop_time",
     "pool_balance",

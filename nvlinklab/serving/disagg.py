@@ -261,6 +261,35 @@ def compare(
     return Comparison(aggregated=aggregated, balanced=balanced, split=split)
 
 
+def interference_gain(work: Work, fixed_share: Float) -> Float:
+    """Return `compare(...).gain` of balanced pools from two ratios: `1 + f / (1 - f) P / (P + D)`, memory not binding.
+
+    P / (P + D) is the share of the GPU time that goes into prompts, f the share of the token time that a decode step takes whatever its
+    batch. Without fixed time an aggregated worker loses nothing: it makes its batch smaller by as much as the prompts take.
+
+    Args:
+        work: of a request in pools of its own
+        fixed_share: f, fixed time of a step over the time per output token to keep, below 1
+    """
+    return 1.0 + fixed_share / (1.0 - fixed_share) * work.prefill / work.total
+
+
+def break_even_prefill(decode: Float, fixed_share: Float, split: Float) -> Float:
+    """Return the prefill work of a request from which on pools pay, for a division that reaches `split` of the best rate [GPU s].
+
+    `interference_gain` times `split` is 1 where prompts take `(1 / split - 1) (1 - f) / f` of the GPU time; never (infinite) where that is
+    1 or more, which is at `split <= 1 - f`.
+
+    Args:
+        decode: GPU time to write an answer [GPU s]
+        fixed_share: f, see `interference_gain`, above 0
+        split: share of the best rate that the pools at hand reach, see `balance`
+    """
+    share = (1.0 / split - 1.0) * (1.0 - fixed_share) / fixed_share
+    some = share < 1.0
+    return jnp.where(some, decode * share / jnp.where(some, 1.0 - share, 1.0), jnp.inf)
+
+
 def _over(a: Float, b: Float) -> Float:
     """Return a / b, NaN where b is 0, with a slope that is a number."""
     some = b > 0.0
@@ -278,9 +307,11 @@ __all__ = [
     "best_ratio",
     "best_split",
     "best_throughput",
+    "break_even_prefill",
     "compare",
     "first_token",
     "hiding_bandwidth",
+    "interference_gain",
     "pool_rates",
     "request_work",
     "requests_served",

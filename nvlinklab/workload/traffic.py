@@ -114,6 +114,19 @@ def prefix_hit_rate(shared: Float, requests: Float) -> Float:
     return shared * (1.0 - 1.0 / requests)
 
 
+def scattered_hit_rate(shared: Float, requests: Float, workers: Float) -> Float:
+    """Return the token hit rate when requests go to workers in turn, each with a cache of its own: the first on each worker misses.
+
+    `shared (1 - workers / requests)`; a router that sends all to the worker that has the prefix gets `prefix_hit_rate` instead.
+
+    Args:
+        shared: share of a prompt's tokens that the requests have in common
+        requests: how many use the prefix before it is evicted, at least `workers`
+        workers: how many take turns
+    """
+    return prefix_hit_rate(shared, requests / workers)
+
+
 def token_rate(arrival: Float, isl: Float, osl: Float, hit_rate: Float = 0.0) -> TokenRate:
     """Return the tokens per second that requests bring, by phase.
 

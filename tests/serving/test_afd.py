@@ -44,6 +44,7 @@ CASES = {
     ),
     "budget": Case(lambda p: afd.crossing_budget(p["alpha"], p["layers"]), POINT, "s", "alpha", "layers"),
     "bytes": Case(lambda p: afd.crossing_bytes(p["tokens"], 7168.0, p["width"], 4.0), POINT, "B", "tokens width"),
+    "holding": Case(lambda p: afd.holding_devices(p["width"] * p["layers"], p["width"], 0.8), POINT, "1", "layers"),
     "pool balance": Case(lambda p: afd.pool_balance(layer(p), 3.0), POINT, "1", "experts gemm", "weights cache"),
     "throughput": Case(lambda p: afd.throughput_per_device(token(p, 2.0), p["tokens"], 8.0, 4.0), POINT, "tok/s", "bw tokens", "alpha"),
 }

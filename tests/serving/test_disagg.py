@@ -53,6 +53,8 @@ CASES = {
     "aggregated": Case(lambda p: both(p).aggregated, STEP, "tok/s", "tpot osl", "base each prefill"),
     "disaggregated": Case(lambda p: both(p).disaggregated, STEP, "tok/s", "tpot osl", "base each prefill"),
     "gain": Case(lambda p: both(p).gain, STEP, "1", "base prefill", "tpot osl"),
+    "interference": Case(lambda p: dg.interference_gain(work(p), 0.3), BOTH, "1", "p", "d"),
+    "break-even": Case(lambda p: dg.break_even_prefill(p["d"], 0.3, 0.9), BOTH, "s", "d"),
     "gain, limited": Case(lambda p: both(p, limit=90.0).gain, STEP, "1"),
 }  # fmt: skip
 CASES = {name: case._replace(fn=jax.jit(case.fn)) for name, case in CASES.items()}
@@ -168,3 +170,17 @@ def test_edges_are_finite():
         assert_finite(lambda a, b: dg.balance(dg.Work(prefill=a, decode=b), dg.Pools(prefill=3.0, decode=3.0)), p, d)
     assert_finite(lambda t: dg.first_token(0.3, t, 61.0).total, 0.0)
     assert_finite(lambda p: dg.compare(lambda b: 0.01 + 1e-4 * b, p, 0.02, 1000.0, limit=1e5).gain, 0.0)
+
+
+@pytest.mark.parametrize(("base", "each", "prefill", "tpot", "osl"), [(0.011, 1.3e-4, 0.21, 0.03, 900.0), (0.02, 3e-4, 1.7, 0.05, 300.0)])
+def test_interference_from_ratios_is_the_gain_of_the_comparison(base, each, prefill, tpot, osl):
+    found = dg.compare(lambda b: base + each * b, prefill, tpot, osl, limit=1e6)
+    alone = (tpot - base) / each
+    pools = dg.Work(prefill=prefill, decode=(osl - 1.0) * tpot / alone)
+    assert float(dg.interference_gain(pools, base / tpot)) == pytest.approx(float(found.gain), rel=1e-9)
+
+
+def test_at_break_even_the_gain_is_used_up_by_the_split():
+    prefill = dg.break_even_prefill(0.04, 0.3, 0.9)
+    assert float(dg.interference_gain(dg.Work(prefill=prefill, decode=0.04), 0.3)) * 0.9 == pytest.approx(1.0, rel=1e-12)
+    assert np.isinf(dg.break_even_prefill(0.04, 0.3, 0.69))

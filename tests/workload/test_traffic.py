@@ -77,3 +77,14 @@ def test_arrivals_against_the_poisson_distribution():
     for count in (0.0, 5.0, 20.0):
         assert float(tr.arrivals_exceed(3.0, 2.0, count)) == pytest.approx(stats.poisson.sf(count, 6.0), rel=1e-9)
     assert float(tr.arrival_gap(4.0, 0.5)) == pytest.approx(np.log(2) / 4)
+
+
+def test_scattered_requests_fill_every_cache():
+    turns, workers = 10, 4
+    caches = [False] * workers
+    hits = 0
+    for turn in range(turns * workers):  # long enough that every worker has the same number of turns
+        hits += caches[turn % workers]
+        caches[turn % workers] = True
+    assert tr.scattered_hit_rate(1.0, float(turns * workers), float(workers)) == pytest.approx(hits / (turns * workers))
+    assert tr.scattered_hit_rate(0.5, 7.0, 1.0) == tr.prefix_hit_rate(0.5, 7.0)
