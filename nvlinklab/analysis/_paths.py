@@ -1,6 +1,6 @@
 """Dotted paths of the float leaves of any pytree: a dict of inputs, a struct, or nests of both."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import jax
@@ -26,6 +26,14 @@ def flat_leaves(params: Params) -> dict[str, Any]:
     return {".".join(map(_name, path)): leaf for path, leaf in pairs}
 
 
+def require_paths(known: Iterable[str], paths: Iterable[str]) -> None:
+    """Raise `SpecError`, with the nearest names, for the first path that is not known."""
+    names = list(known)
+    for path in paths:
+        if path not in names:
+            raise SpecError(f"no parameter is called {path!r}{did_you_mean(path, names)}; there are: {', '.join(names)}")
+
+
 def with_leaves(params: Params, changes: Mapping[str, Any]) -> Params:
     """Return `params` with some leaves replaced by path.
 
@@ -34,9 +42,7 @@ def with_leaves(params: Params, changes: Mapping[str, Any]) -> Params:
     """
     pairs, tree = jax.tree_util.tree_flatten_with_path(params)
     names = [".".join(map(_name, path)) for path, _ in pairs]
-    for path in changes:
-        if path not in names:
-            raise SpecError(f"no parameter is called {path!r}{did_you_mean(path, names)}; there are: {', '.join(names)}")
+    require_paths(names, changes)
     return tree.unflatten([changes.get(name, leaf) for name, (_, leaf) in zip(names, pairs, strict=True)])
 
 

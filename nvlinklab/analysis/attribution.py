@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from nvlinklab.analysis._paths import Function, Params, as_floats, flat_leaves, with_leaves
+from nvlinklab.analysis._paths import Function, Params, as_floats, flat_leaves, require_paths, with_leaves
 from nvlinklab.errors import SpecError
 
 MAX_TOGGLES = 12
@@ -85,7 +85,8 @@ def aumann_shapley(fn: Function, start: Params, end: Params, tolerance: float = 
     """Split `ln fn(end) - ln fn(start)` over inputs by integrating elasticities along the straight path in log space.
 
     The Aumann-Shapley value (Aumann & Shapley 1974; "integrated gradients"): `share_i = ln(x1_i/x0_i) * mean of d ln y/d ln x_i`
-    over the path. An adaptive rule (`scipy.integrate.quad_vec`) refines around kinks such as a hard max.
+    over the path. An adaptive rule (`scipy.integrate.quad_vec`) refines around kinks such as a hard max. A jump is no kink: no slope sees
+    it, so it is refused and belongs to a toggle of `mixed`.
 
     Args:
         fn: a positive scalar function of the pytree
@@ -93,31 +94,123 @@ def aumann_shapley(fn: Function, start: Params, end: Params, tolerance: float = 
         tolerance: absolute error of each share
 
     Returns:
-        `{path: share}` for the inputs that differ; they add up to the whole log gain.
+        `{path: share}` for the inputs that differ; they add up to the whole log gain within 1e-9.
+
+    Raises:
+        SpecError: different structures, an input that is not positive, or a jump on the way, with where it is.
 
     >>> shares = aumann_shapley(lambda p: p["n"] / p["bw"], {"n": 2.0, "bw": 1.0}, {"n": 2.0, "bw": 4.0})
     >>> {name: round(share, 9) for name, share in shares.items()}
     {'bw': -1.386294361}
     """
-    from scipy.integrate import quad_vec
+    moved = _moved(start, end)
+    if not moved:
+        return {}
+    x0, x1 = flat_leaves(as_floats(start)), flat_leaves(as_floats(end))
+    run = _path_functions(fn, as_floats(start), moved)
+    low, high = (np.log(np.array([float(x[name]) for name in moved])) for x in (x0, x1))
+    return dict(zip(moved, _integrate(*run, moved, {}, low, high, tolerance).tolist(), strict=True))
 
+
+def mixed(
+    fn: Function, start: Params, end: Params, toggles: Mapping[str, Sequence[str]], tolerance: float = 1e-11, rest: str = "rest"
+) -> dict[str, float]:
+    """Split the log gain over discrete toggles and continuous inputs at once: Shapley between them, Aumann-Shapley within.
+
+    All continuous inputs together are one more player beside the toggles. Its share is divided among them by the integral of their
+    elasticities, averaged over the toggles' states with the same weights, so everything still adds up. Layouts, formats and domains that
+    make the function jump are toggles; bandwidths and efficiencies are continuous.
+
+    Args:
+        fn: a positive scalar function of the pytree
+        start, end: the two configurations
+        toggles: `{name: paths}` that go from their value in `start` to that in `end` at once
+        tolerance: absolute error of each integral
+        rest: name used in messages for the continuous inputs
+
+    Returns:
+        `{toggle or path: share}`, adding up to `ln fn(end) - ln fn(start)`
+
+    Raises:
+        SpecError: as for `shapley` and `aumann_shapley`.
+
+    >>> f = lambda p: p["x"] ** 2 * jnp.where(p["wide"] > 1.0, 3.0, 1.0)
+    >>> shares = mixed(f, {"x": 1.0, "wide": 1.0}, {"x": 2.0, "wide": 8.0}, {"layout": ["wide"]})
+    >>> {name: round(math.exp(share), 6) for name, share in shares.items()}
+    {'layout': 3.0, 'x': 4.0}
+    """
+    x0, x1 = flat_leaves(as_floats(start)), flat_leaves(as_floats(end))
+    owned = [path for paths in toggles.values() for path in paths]
+    require_paths(x0, owned)
+    if rest in toggles:
+        raise SpecError(f"{rest!r} is the name of what is no toggle; give the toggle another, or pass rest=")
+    moved = _moved(start, end, without=owned)
+    jumps = {name: {path: float(x1[path]) for path in paths} for name, paths in toggles.items()}
+    if not moved:
+        return shapley(fn, start, jumps)
+    shares = shapley(fn, start, {**jumps, rest: {path: float(x1[path]) for path in moved}})
+    del shares[rest]
+    values, slopes = _path_functions(fn, as_floats(start), [*moved, *owned])
+    low, high = (np.log(np.array([float(x[name]) for name in moved])) for x in (x0, x1))
+    inside, n = np.zeros(len(moved)), len(toggles)
+    for on in itertools.product([0, 1], repeat=n):
+        weight = math.factorial(sum(on)) * math.factorial(n - sum(on)) / math.factorial(n + 1)
+        state = {path: float((x1 if flag else x0)[path]) for (_, paths), flag in zip(toggles.items(), on, strict=True) for path in paths}
+        inside += weight * _integrate(values, slopes, moved, state, low, high, tolerance)
+    return shares | dict(zip(moved, inside.tolist(), strict=True))
+
+
+def _moved(start: Params, end: Params, without: Sequence[str] = ()) -> list[str]:
+    """Return the inputs in which two pytrees differ, all positive at both ends."""
     x0, x1 = flat_leaves(as_floats(start)), flat_leaves(as_floats(end))
     if list(x0) != list(x1):
         raise SpecError("start and end have different inputs; build both from the same struct")
-    moved: Sequence[str] = [name for name in x0 if float(x0[name]) != float(x1[name])]
+    moved = [name for name in x0 if float(x0[name]) != float(x1[name]) and name not in without]
     for name in moved:
-        if float(x0[name]) <= 0 or float(x1[name]) <= 0:
+        if not (float(x0[name]) > 0 and float(x1[name]) > 0):
             raise SpecError(f"{name} goes from {float(x0[name]):g} to {float(x1[name]):g}; a log path needs positive values; use shapley()")
-    point = as_floats(start)
-    low = np.array([float(x0[name]) for name in moved])
-    step = np.log(np.array([float(x1[name]) for name in moved]) / low)
+    return moved
 
-    @jax.jit
-    def slope(t: Any) -> Any:
-        def log_value(logs: Any) -> Any:
-            return jnp.log(fn(with_leaves(point, {name: jnp.exp(logs[i]) for i, name in enumerate(moved)})))
 
-        return jax.grad(log_value)(jnp.log(jnp.asarray(low)) + t * jnp.asarray(step))
+def _path_functions(fn: Function, point: Params, paths: Sequence[str]) -> tuple[Any, Any]:
+    """Return `ln fn` and its gradient as compiled functions of the logarithms of some inputs and the values of others."""
 
-    mean, _ = quad_vec(lambda t: np.asarray(slope(t)), 0.0, 1.0, epsabs=tolerance, epsrel=0.0, limit=2000)
-    return {name: float(m * s) for name, m, s in zip(moved, mean, step, strict=True)}
+    def log_value(logs: Any, state: Mapping[str, Any]) -> Any:
+        return jnp.log(fn(with_leaves(point, {**{name: jnp.exp(logs[i]) for i, name in enumerate(paths) if name not in state}, **state})))
+
+    return jax.jit(log_value), jax.jit(jax.grad(log_value))
+
+
+def _integrate(
+    value: Any, slope: Any, moved: Sequence[str], state: Mapping[str, float], low: np.ndarray, high: np.ndarray, tolerance: float
+) -> np.ndarray:
+    """Return the integrated elasticities along one straight way, shape (len(moved),); the caller's `paths` begin with `moved`."""
+    from scipy.integrate import quad_vec
+
+    step = high - low
+
+    def at(t: float) -> Any:
+        return jnp.asarray(low + t * step)
+
+    mean, _ = quad_vec(lambda t: np.asarray(slope(at(t), state)), 0.0, 1.0, epsabs=tolerance, epsrel=0.0, limit=2000)
+    shares, whole = mean * step, float(value(at(1.0), state)) - float(value(at(0.0), state))
+    if not abs(float(shares.sum()) - whole) <= 1e-9 * max(1.0, abs(whole)):
+        t, size = _largest_jump(lambda t: float(value(at(t), state)))
+        where = ", ".join(f"{name}={float(np.exp(v)):.4g}" for name, v in zip(moved, np.asarray(at(t)), strict=True))
+        raise SpecError(
+            f"the integrated elasticities miss {whole - float(shares.sum()):.3g} of {whole:.6g}: the function jumps by {size:.3g} "
+            f"near {where}; "
+            "make the input that causes it a toggle of mixed()"
+        )
+    return shares
+
+
+def _largest_jump(value: Any, points: int = 257) -> tuple[float, float]:
+    """Return where a function on [0, 1] changes most between close points, and by how much."""
+    left, right = 0.0, 1.0
+    for _ in range(4):
+        grid = np.linspace(left, right, points)
+        change = np.diff([value(t) for t in grid])
+        i = int(np.argmax(np.abs(change)))
+        left, right = float(grid[i]), float(grid[i + 1])
+    return 0.5 * (left + right), value(right) - value(left)

@@ -8,6 +8,8 @@ from scipy.optimize import brentq
 from nvlinklab import units
 from nvlinklab.analysis._paths import Function, Params, flat_leaves, with_leaves
 
+SMOOTH = 1e-6  # what is left at a root, relative to the values around it; more is a jump
+
 
 class BreakEven(NamedTuple):
     """The answer to "what would it take?".
@@ -27,8 +29,9 @@ def break_even(fn: Function, params: Params, path: str, target: float, span: flo
     """Find the value of one input that brings a scalar function to `target`, the nearest to its present value.
 
     The input is scanned on a logarithmic grid from `1/span` to `span` times its present value; the nearest change of sign is refined
-    by Brent's bracketing method (`scipy.optimize.brentq`), so a kink or a second root cannot mislead it. Nothing is compiled: a ledger
-    asks thousands of tiny questions, and each would cost more to compile than to answer.
+    by Brent's bracketing method (`scipy.optimize.brentq`), so a kink or a second root cannot mislead it; a change of sign at a pole or
+    a jump is no root and is passed over. Nothing is compiled: a ledger asks thousands of tiny questions, and each would cost more to
+    compile than to answer.
 
     Args:
         fn: a scalar function of the pytree, elementwise: an array for one leaf gives an array
@@ -49,7 +52,8 @@ def break_even(fn: Function, params: Params, path: str, target: float, span: flo
         return BreakEven(None, None, f"{path} is {present:g}, which cannot be scaled" if present == 0.0 else "the target is not finite")
 
     def gap(log_factor):
-        return np.asarray(fn(with_leaves(params, {path: present * np.exp(log_factor)})), dtype=float) - target
+        with np.errstate(all="ignore"):  # far from the present value a power may well overflow; such points are left out below
+            return np.asarray(fn(with_leaves(params, {path: present * np.exp(log_factor)})), dtype=float) - target
 
     logs = np.linspace(-np.log(span), np.log(span), points)
     gaps = np.broadcast_to(gap(logs), logs.shape)
@@ -60,11 +64,14 @@ def break_even(fn: Function, params: Params, path: str, target: float, span: flo
         return BreakEven(None, None, f"{path} does not move the result")
     if abs(float(gap(0.0))) <= 1e-12 * abs(target):
         return BreakEven(present, 1.0, "")
-    crossings = [i for i in range(points - 1) if np.isfinite(gaps[i : i + 2]).all() and gaps[i] * gaps[i + 1] <= 0.0]
+    crossings = [i for i in range(points - 1) if np.isfinite(gaps[i : i + 2]).all() and np.sign(gaps[i]) * np.sign(gaps[i + 1]) <= 0.0]
     if not crossings:
         reached = f"{units.number_text(float(finite.min()))} to {units.number_text(float(finite.max()))}"
         return BreakEven(None, None, f"no value of {path} within a factor of {span:g} does: the result stays within {reached} (SI)")
-    nearest = min(crossings, key=lambda i: min(abs(logs[i]), abs(logs[i + 1])))
-    root = float(brentq(lambda x: float(gap(x)), logs[nearest], logs[nearest + 1], xtol=1e-14))  # type: ignore[arg-type]
-    factor = float(np.exp(root))
-    return BreakEven(present * factor, factor, "")
+    for i in sorted(crossings, key=lambda i: min(abs(logs[i]), abs(logs[i + 1]))):
+        root = float(brentq(lambda x: float(gap(x)), logs[i], logs[i + 1], xtol=1e-14))  # type: ignore[arg-type]
+        if abs(float(gap(root))) <= SMOOTH * max(abs(target), abs(gaps[i]), abs(gaps[i + 1])):
+            factor = float(np.exp(root))
+            return BreakEven(present * factor, factor, "")
+    jump = units.number_text(float(present * np.exp(root)))
+    return BreakEven(None, None, f"no value of {path} within a factor of {span:g} does: the result jumps past the target at {jump} (SI)")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nvlinklab.analysis import aumann_shapley, one_at_a_time, shapley
+from nvlinklab.analysis import aumann_shapley, mixed, one_at_a_time, shapley
 from nvlinklab.errors import SpecError
 
 
@@ -79,3 +79,44 @@ def test_integrated_elasticities_of_a_product_are_its_factors():
 def test_a_path_through_zero_is_refused():
     with pytest.raises(SpecError, match="positive"):
         aumann_shapley(lambda p: 1.0 + p["a"], {"a": 0.0}, {"a": 1.0})
+
+
+def jumpy(p):
+    return p["x"] ** 2 / p["y"] * jnp.where(p["wide"] > 4.0, 3.0, 1.0) + p["x"]
+
+
+def test_a_jump_is_refused_and_located():
+    with pytest.raises(SpecError, match=r"jumps by .* near .*wide=4\.?0*"):
+        aumann_shapley(jumpy, {"x": 1.0, "y": 1.0, "wide": 1.0}, {"x": 2.0, "y": 3.0, "wide": 8.0})
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.lists(st.floats(0.3, 3.0), min_size=2, max_size=2))
+def test_toggles_and_continuous_inputs_add_up_together(factors):
+    start = {"x": 1.0, "y": 1.0, "wide": 1.0}
+    end = {"x": factors[0], "y": factors[1], "wide": 8.0}
+    shares = mixed(jumpy, start, end, {"layout": ["wide"]})
+    assert sum(shares.values()) == pytest.approx(math.log(jumpy(end) / jumpy(start)), abs=1e-9)
+
+
+def test_without_continuous_inputs_mixed_is_shapley():
+    end = BASE | {"alpha": 0.2, "bw": 5.0, "flops": 4.0}
+    owners = {"network": ["alpha"], "memory": ["bw"], "compute": ["flops"]}
+    assert mixed(rate, BASE, end, owners) == pytest.approx(shapley(rate, BASE, TOGGLES), abs=1e-12)
+
+
+def test_without_toggles_mixed_is_aumann_shapley():
+    end = BASE | {"alpha": 0.2, "bw": 5.0}
+    assert mixed(rate, BASE, end, {}) == pytest.approx(aumann_shapley(rate, BASE, end), abs=1e-9)
+
+
+def test_on_the_real_model_the_parts_add_up():
+    from nvlinklab import scenario as sc
+    from nvlinklab._struct import leaves, replace_path
+
+    known = [sc.build("deepseek-r1", name, 16.0, degrees={"ep": 64.0}).scenario for name in ("dgx-h200", "gb200-nvl72")]
+    a, b = (replace_path(s, {p: 1.0 for p, v in leaves(s).items() if v != v}) for s in known)
+    fn = lambda s: sc.metric(s, "throughput")  # noqa: E731
+    shares = mixed(fn, a, b, {"domain": ["deployment.system.domain"]})
+    assert sum(shares.values()) == pytest.approx(math.log(float(fn(b)) / float(fn(a))), abs=1e-9)
+    assert shares["domain"] > 0.0

@@ -44,3 +44,11 @@ def test_a_zero_input_cannot_be_scaled():
 def test_a_kink_does_not_mislead_it():
     answer = break_even(lambda p: np.maximum(p["x"], 4.0), {"x": 1.0}, "x", target=6.0)
     assert answer.value == pytest.approx(6.0, rel=1e-9)
+
+
+def test_a_pole_is_no_root():
+    answer = break_even(lambda p: 1.0 / (p["x"] - 2.0), {"x": 1.0}, "x", target=1.0)
+    assert answer.value == pytest.approx(3.0)
+    missed = break_even(lambda p: np.floor(p["x"]) * 10.0, {"x": 1.5}, "x", target=25.0)
+    assert missed.value is None
+    assert "jumps past the target at 3" in missed.reason
