@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from nvlinklab import cli_model
+from nvlinklab.commands import COMMANDS
 from nvlinklab.errors import NvlinklabError
 
 VERDICT_STYLES = {
@@ -42,6 +42,7 @@ def main() -> None:
     nvlinklab claims                         the whole ledger, with verdicts
     nvlinklab claims bw-800x-first-generation   one claim, opened up
     nvlinklab estimate --model deepseek-r1 --system gb200-nvl72 --ep 64 --batch 64   your deployment
+    nvlinklab sensitivity --batch 64         which of your numbers matters
     nvlinklab book build                     the static book in _build/html
     """
 
@@ -325,7 +326,7 @@ def book_serve(port: int, open_browser: bool) -> None:
     serve(Path(project_dir()) / "_build" / "html", port=port, open_browser=open_browser)
 
 
-for _command in cli_model.COMMANDS:
+for _command in COMMANDS:
     main.add_command(_command)
 
 if __name__ == "__main__":

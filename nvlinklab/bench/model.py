@@ -1,0 +1,89 @@
+"""Configurations per second of the DeepSeek-R1 decode estimate: value, gradient by every input, Hessian-vector product.
+
+Two questions are asked, because the answer differs: *every* input differs from point to point (what a sample of uncertain inputs looks
+like), or six do and the rest are constants the compiler folds (what a sweep looks like). The value is asked twice too: the whole estimate
+with all its parts, and one number of it.
+"""
+
+import time
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from nvlinklab import scenario as sc
+from nvlinklab._struct import leaves, replace_path
+from nvlinklab.analysis._paths import as_floats, flat_leaves, with_leaves
+from nvlinklab.bench.machine import best_of
+from nvlinklab.serving.decode import decode_step, total
+from nvlinklab.workload.traffic import mean_context
+
+SIX = (
+    "deployment.system.scale_up.bw", "deployment.system.gpu.mem_bw", "deployment.system.domain", "deployment.layer_time", "batch", "isl",
+)  # fmt: skip
+"""The inputs that differ from point to point in a sweep."""
+
+
+def base() -> Any:
+    """Return DeepSeek-R1 on GB200 NVL72, 64 requests per GPU; numbers nobody publishes, which no result uses, are 1."""
+    s = sc.build("deepseek-r1", "gb200-nvl72", 64.0).scenario
+    return as_floats(replace_path(s, {path: 1.0 for path, value in leaves(s).items() if value != value}))
+
+
+def everything(s: Any) -> Any:
+    """The whole estimate: latency, throughput, power, cost, memory and both breakdowns, as floats."""
+    return jax.tree_util.tree_map(lambda x: jnp.asarray(x, dtype=jnp.float64), sc.evaluate(s))
+
+
+def cost(s: Any) -> Any:
+    """One number of it that needs all of it: the cost per token."""
+    return sc.evaluate(s).usd_per_token
+
+
+def step(s: Any) -> Any:
+    """The time of one decode step."""
+    return total(decode_step(s.model, s.deployment, s.batch, mean_context(s.isl, s.osl)))
+
+
+def product(s: Any) -> Any:
+    """The Hessian of the decode step times a direction, here ten percent of every input."""
+    direction = jax.tree_util.tree_map(lambda x: 0.1 * x, s)
+    return jax.jvp(jax.grad(step), (s,), (direction,))[1]
+
+
+def points(s: Any, paths: tuple[str, ...], count: int) -> dict[str, Any]:
+    """Return random values within 30 % of those of a scenario, shape (count,) each."""
+    random, values = np.random.default_rng(0), flat_leaves(s)
+    return {path: jnp.asarray(float(values[path]) * random.uniform(0.7, 1.3, count)) for path in paths}
+
+
+def compiled(fn: Any, s: Any, varied: dict[str, Any]) -> tuple[Any, float]:
+    """Return a compiled function of many points, and the seconds that took."""
+    started = time.perf_counter()
+    program = jax.jit(jax.vmap(lambda changes: fn(with_leaves(s, changes)))).lower(varied).compile()
+    return program, time.perf_counter() - started
+
+
+MANY, FEW = 32768, 8192
+"""Points per call; few for derivatives by inputs that all vary, whose hundreds of intermediate arrays should stay in the cache."""
+
+
+def measure(repeat: int = 5) -> dict[str, dict[str, float]]:
+    """Return points per second, seconds to compile and points per call of every case."""
+    s = base()
+    cases = {
+        "whole estimate": everything, "one number": cost, "one number and gradient": jax.value_and_grad(cost),
+        "decode step": step, "decode step and gradient": jax.value_and_grad(step), "decode step, Hessian-vector product": product,
+    }  # fmt: skip
+    found = {}
+    for which, paths in (("every input varies", tuple(flat_leaves(s))), ("six inputs vary", SIX)):
+        for name, fn in cases.items():
+            slopes = "gradient" in name or "Hessian" in name
+            count = FEW if slopes and paths != SIX else MANY
+            varied = points(s, paths, count)
+            program, seconds = compiled(fn, s, varied)
+            jax.block_until_ready(program(varied))
+            run = best_of(lambda program=program, varied=varied: jax.block_until_ready(program(varied)), repeat)
+            found[f"{name}, {which}"] = {"points_per_s": count / run, "compile_s": seconds, "points_per_call": count}
+    return found

@@ -1,0 +1,126 @@
+"""One run of everything, the promises it is held against, and the table that is committed."""
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from nvlinklab.bench import machine as here
+from nvlinklab.bench import model, native, start, sweeps
+
+GROWTH = {"quick": (10**5, 10**6, 10**7), "full": (10**5, 10**6, 10**7, 10**8, 10**9)}
+
+
+def run(full: bool, folder: Path | None = None, book: bool = False, say: Callable[[str], object] = str) -> dict[str, Any]:
+    """Return every measurement of one run.
+
+    Args:
+        full: up to 10^9 points, 2 workers against 1 on 5 10^8, more repetitions
+        folder: where sweeps are stored meanwhile; by default a temporary folder
+        book: also build the book
+        say: told what is measured next
+    """
+    mode, repeat = ("full", 15) if full else ("quick", 5)
+    found: dict[str, Any] = {"mode": mode, "machine": here.machine()}
+    say("configurations per second")
+    found["model"] = {name: {k: round(v, 3) for k, v in row.items()} for name, row in model.measure(repeat).items()}
+    if native.available():
+        say("the same step as a native loop")
+        found["native"] = _native(found["machine"]["cores"], repeat)
+    with tempfile.TemporaryDirectory(dir=folder) as name:
+        store = Path(name)
+        found["growth"] = []
+        for points in GROWTH[mode]:
+            say(f"a sweep of {points:,} points to Zarr")
+            found["growth"].append(sweeps.run(store / "sweep", points, 0))
+        found["workers"] = []
+        for workers in (1, 2):
+            say(f"a sweep with {workers} Dask worker{'s' if workers > 1 else ''}")
+            found["workers"].append(sweeps.run(store / "sweep", 5 * 10**8 if full else 10**8, workers))
+        say("kill -9 in the middle, then resume")
+        found["resume"] = sweeps.killed_and_resumed(store, 10**8 if full else 2 * 10**7)
+    say("import and start")
+    found["start"] = start.measure(repeat=5 if full else 2, ledger=full, book=book)
+    found["promises"] = promises(found)
+    return found
+
+
+def _native(threads: int, repeat: int) -> dict[str, Any]:
+    import jax
+
+    s, count = model.base(), 65536
+    varied = model.points(s, model.SIX, count)
+    found = {}
+    for name, fn in (("decode step", model.step), ("one number", model.cost)):
+        program, _ = model.compiled(fn, s, varied)
+        jax.block_until_ready(program(varied))
+        rate, off = native.rate(fn, s, model.SIX, varied, threads, repeat)
+        seconds = here.best_of(lambda program=program, varied=varied: jax.block_until_ready(program(varied)), repeat)
+        found[name] = {
+            "native_points_per_s": round(rate), "jax_points_per_s": round(count / seconds),
+            "jax_over_native": round(count / seconds / rate, 3),
+            "largest_difference": off, "threads": threads,
+        }  # fmt: skip
+    return found
+
+
+def promises(found: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return what is promised beside what was measured: `{promise, limit, measured, met}`."""
+    speed = {name: row["points_per_s"] for name, row in found["model"].items()}
+    rows: list[tuple[str, str, float, bool]] = []
+
+    def add(promise: str, limit: str, value: float, met: bool) -> None:
+        rows.append((promise, limit, float(f"{value:.4g}"), bool(met)))
+
+    for which in ("every input varies", "six inputs vary"):
+        value = speed[f"whole estimate, {which}"]
+        add(f"whole estimate, {which} (configurations/s)", ">= 1e6", value, value >= 1e6)
+        slow = value / speed[f"one number and gradient, {which}"]
+        add(f"gradient by all inputs over the whole estimate, {which} (cost)", "<= 5", slow, slow <= 5.0)
+    slow = speed["one number, every input varies"] / speed["one number and gradient, every input varies"]
+    add("gradient by all inputs over one number, every input varies (cost)", "<= 5", slow, slow <= 5.0)
+    for name, row in found.get("native", {}).items():
+        add(f"{name}: JAX over the native loop", ">= 0.5", row["jax_over_native"], row["jax_over_native"] >= 0.5)
+    by_size = {row["points"]: row for row in found["growth"]}
+    largest = max(by_size)
+    peak = by_size[largest]["peak_memory"] / 1e9
+    add(f"peak memory of a sweep of {largest:.0e} points (GB)", "< 4", peak, peak < 4.0)
+    if largest > 10**7:
+        kept = by_size[largest]["points_per_s"] / by_size[10**7]["points_per_s"]
+        add(f"points/s at {largest:.0e} over those at 1e+07", ">= 0.8", kept, kept >= 0.8)
+    one, two = (row["points_per_s"] for row in found["workers"])
+    add("2 Dask workers over 1", ">= 1.7", two / one, two / one >= 1.7)
+    add("store identical after kill -9 and resume", "= 1", float(found["resume"]["identical"]), found["resume"]["identical"])
+    return [dict(zip(("promise", "limit", "measured", "met"), row, strict=True)) for row in rows]
+
+
+def table(found: dict[str, Any]) -> str:
+    """Return the measurements as Markdown."""
+    m = found["machine"]
+    lines = [
+        f"{m['processor']}, {m['cores']} cores, {m['memory_gb']} GB, {m['system']}, Python {m['python']}, JAX {m['jax']}; "
+        f"load {m['load']} before the start; {found['mode']} run.", "",
+        "| promise | limit | measured | met |", "|---|---|---|---|",
+        *(f"| {p['promise']} | {p['limit']} | {p['measured']:,} | {'yes' if p['met'] else '**no**'} |" for p in found["promises"]), "",
+        "| DeepSeek-R1 decode estimate | points/s | compile, s | points per call |", "|---|---|---|---|",
+        *(f"| {n} | {r['points_per_s']:,.0f} | {r['compile_s']:.2f} | {r['points_per_call']:,.0f} |" for n, r in found["model"].items()),
+        "",
+    ]  # fmt: skip
+    if "native" in found:
+        lines += ["| the same formula as a native loop | native points/s | JAX points/s | JAX / native |", "|---|---|---|---|"]
+        for name, r in found["native"].items():
+            lines.append(f"| {name}, six inputs vary | {r['native_points_per_s']:,} | {r['jax_points_per_s']:,} | {r['jax_over_native']} |")
+        lines.append("")
+    lines += ["| sweep to Zarr | workers | points/s | whole run, s | peak memory, GB | stored, MB |", "|---|---|---|---|---|---|"]
+    for r in [*found["growth"], *found["workers"]]:
+        shown = f"{r['points_per_s']:,} | {r['seconds']:.1f} | {r['peak_memory'] / 1e9:.2f} | {r['stored'] / 1e6:,.1f}"
+        lines.append(f"| {r['points']:.0e} points | {r['workers'] or 'none'} | {shown} |")
+    r = found["resume"]
+    lines += [
+        "",
+        f"Killed after {r['chunks_before_the_kill']} of {r['chunks']} chunks and resumed: "
+        f"{'identical' if r['identical'] else 'DIFFERENT'}.",
+    ]
+    lines += ["", "| a person waits for | s | ratio to starting Python |", "|---|---|---|"]
+    lines += [f"| {name} | {r['seconds']:.3f} | {r['ratio']} |" for name, r in found["start"].items()]
+    return "\n".join(lines) + "\n"
