@@ -1,70 +1,162 @@
-// A filter above the ledger: words, verdict, article. Without JavaScript the page is the full table.
+// Search, filter and sort above the ledger, kept in the address; a link to a claim opens it whatever the filter says.
+// Without JavaScript the page is the full table.
 document.addEventListener("DOMContentLoaded", () => {
   const place = document.querySelector(".nvl-ledger-filter");
   if (!place) return;
+  const data = JSON.parse(place.querySelector("script").textContent);
 
-  const claims = [];
+  const claims = []; // in the order of the page
   for (const row of document.querySelectorAll("tr.nvl-row")) {
-    if (row.classList.contains("nvl-first")) claims.push({ rows: [], id: row.id, classes: row.classList, text: "" });
+    if (row.classList.contains("nvl-first"))
+      claims.push({ id: row.id, order: claims.length, rows: [], home: row.parentElement, text: "", ...data.claims[row.id] });
     const claim = claims.at(-1);
     claim.rows.push(row);
     claim.text += ` ${row.textContent.toLowerCase()}`;
   }
-  const values = (prefix) => [...new Set(claims.flatMap((c) => [...c.classes].filter((k) => k.startsWith(prefix))))];
+  const byId = new Map(claims.map((claim) => [claim.id, claim]));
+  const sections = [...document.querySelectorAll(".nvl-ledger-chapter")];
 
+  // The form
   const make = (name, properties, ...children) => {
     const element = Object.assign(document.createElement(name), properties);
     element.append(...children);
     return element;
   };
-  const choice = (id, label, prefix, order) => {
-    const found = values(prefix).map((k) => k.slice(prefix.length));
-    const known = order ? order.filter((k) => found.includes(k)) : found.sort();
-    const options = known.map((k) => make("option", { value: prefix + k, textContent: k }));
-    const select = make("select", { id, name: id }, make("option", { value: "", textContent: "all" }), ...options);
-    return [make("label", { htmlFor: id, textContent: label }), select];
+  const option = ([value, textContent]) => make("option", { value, textContent });
+  const field = (label, control) => {
+    control.id = `nvl-${control.name}`;
+    return make("div", { className: "nvl-field" }, make("label", { htmlFor: control.id, textContent: label }), control);
   };
-  const verdicts = ["reproduced", "approximately", "holds-if", "inconsistent", "contradicted", "not-checkable", "pending"];
-  const [wordsLabel, words] = [make("label", { htmlFor: "nvl-words", textContent: "Words" }), make("input", { id: "nvl-words", type: "search" })];
-  const [verdictLabel, verdict] = choice("nvl-verdict", "Verdict", "nvl-is-", verdicts);
-  const [articleLabel, article] = choice("nvl-article", "Article", "nvl-in-");
+  const select = (name, first, choices) => make("select", { name }, option(["", first]), ...Object.entries(choices).map(option));
+  const groups = { holds: ["reproduced", "approximately"], fails: ["inconsistent", "contradicted"] };
+  const orders = {
+    verdict: "verdict",
+    high: "ratio, highest first",
+    low: "ratio, lowest first",
+    far: "ratio, furthest from the claim",
+  };
+  const controls = {
+    words: make("input", { name: "words", type: "search", autocomplete: "off" }),
+    verdict: select("verdict", "all", { holds: "holds (either)", fails: "fails (either)", ...data.verdict }),
+    article: select("article", "all", data.article),
+    chapter: select("chapter", "all", data.chapter),
+    tag: select("tag", "all", data.tag),
+    sort: select("sort", "chapter", orders),
+  };
+  const labels = { words: "Words", verdict: "Verdict", article: "Article", chapter: "Chapter", tag: "Tag in the article", sort: "Sort by" };
   const clear = make("button", { type: "button", textContent: "Clear" });
-  const shown = make("output", { htmlFor: "nvl-words nvl-verdict nvl-article" });
+  const shown = make("output", {});
   shown.setAttribute("aria-live", "polite");
-  const field = (...parts) => make("div", { className: "nvl-field" }, ...parts);
-  const form = make("form", {}, field(wordsLabel, words), field(verdictLabel, verdict), field(articleLabel, article), clear, shown);
+  const form = make("form", {}, ...Object.entries(controls).map(([name, control]) => field(labels[name], control)), clear, shown);
   form.setAttribute("role", "search");
   form.setAttribute("aria-label", "Filter the claims");
   place.replaceChildren(form);
 
-  const apply = () => {
-    const wanted = words.value.toLowerCase().split(/\s+/).filter(Boolean);
+  // One table for every order but the page's own
+  const flat = make("section", { hidden: true, className: "nvl-ledger-flat" });
+  const head = document.querySelector("table.nvl-ledger");
+  if (head) {
+    const table = head.cloneNode(false);
+    table.append(head.tHead.cloneNode(true), document.createElement("tbody"));
+    const box = head.closest(".pst-scrollable-table-container")?.cloneNode(false) ?? document.createElement("div");
+    box.append(table);
+    flat.append(box);
+  }
+  place.after(flat);
+
+  const far = ({ ratio }) => (ratio ? Math.abs(Math.log(ratio)) : -1);
+  const rank = Object.keys(data.verdict);
+  const compare = {
+    verdict: (a, b) => rank.indexOf(a.verdict) - rank.indexOf(b.verdict),
+    high: (a, b) => (b.ratio ?? -Infinity) - (a.ratio ?? -Infinity),
+    low: (a, b) => (a.ratio ?? Infinity) - (b.ratio ?? Infinity),
+    far: (a, b) => far(b) - far(a),
+  };
+  let sorted = "";
+  function sort(by) {
+    if (by === sorted) return;
+    sorted = by;
+    const order = by ? [...claims].sort((a, b) => compare[by](a, b) || a.order - b.order) : claims;
+    const body = flat.querySelector("tbody");
+    for (const claim of order) (by ? body : claim.home).append(...claim.rows);
+    flat.hidden = !by;
+  }
+
+  let pinned = null; // the claim a link asked for; it shows whatever the filter says
+  function apply() {
+    const words = controls.words.value.toLowerCase().split(/\s+/).filter(Boolean);
+    const verdicts = groups[controls.verdict.value] ?? [controls.verdict.value];
+    const { article, chapter, tag } = controls;
+    sort(controls.sort.value);
     let count = 0;
     for (const claim of claims) {
       const fits =
-        wanted.every((word) => claim.text.includes(word)) &&
-        (!verdict.value || claim.classes.contains(verdict.value)) &&
-        (!article.value || claim.classes.contains(article.value));
-      for (const row of claim.rows) row.hidden = !fits;
+        words.every((word) => claim.text.includes(word)) &&
+        (!controls.verdict.value || verdicts.includes(claim.verdict)) &&
+        (!article.value || claim.article === article.value) &&
+        (!chapter.value || claim.chapter === chapter.value) &&
+        (!tag.value || claim.tag === tag.value);
+      for (const row of claim.rows) {
+        row.hidden = !fits && claim !== pinned;
+        row.classList.toggle("nvl-pinned", claim === pinned);
+      }
+      claim.fits = fits;
       count += fits;
     }
-    for (const section of document.querySelectorAll(".nvl-ledger-chapter"))
-      section.hidden = !section.querySelector("tr.nvl-first:not([hidden])");
-    shown.textContent = `${count} of ${claims.length} claims`;
-  };
-  const reset = () => {
-    form.reset();
+    for (const section of sections) section.hidden = !!sorted || !section.querySelector("tr.nvl-first:not([hidden])");
+    const extra = pinned && !pinned.fits ? ", and the one linked to" : "";
+    shown.textContent = `${count} of ${claims.length} claims${extra}`;
+  }
+
+  // The address
+  function read() {
+    const given = new URLSearchParams(location.search);
+    for (const [name, control] of Object.entries(controls)) {
+      control.value = given.get(name) ?? "";
+      if (control.selectedIndex === -1) control.value = ""; // a choice that does not exist
+    }
+  }
+  function write() {
+    const chosen = Object.entries(controls).filter(([, control]) => control.value);
+    const query = new URLSearchParams(chosen.map(([name, control]) => [name, control.value]));
+    const hash = pinned || location.hash === "#claims" ? location.hash : "";
+    history.replaceState(history.state, "", `${location.pathname}${chosen.length ? `?${query}` : ""}${hash}`);
+  }
+
+  const target = () => byId.get(decodeURIComponent(location.hash.slice(1)));
+  function follow() {
+    pinned = target() ?? null;
     apply();
-  };
-  const follow = () => {
-    const target = claims.find((c) => c.id === decodeURIComponent(location.hash.slice(1)));
-    if (!target) return;
-    if (target.rows[0].hidden) reset();
-    target.rows[0].scrollIntoView();
+    if (!pinned) return;
+    for (const row of pinned.rows) for (const part of row.querySelectorAll("details")) part.open = true;
+    pinned.rows[0].scrollIntoView();
+  }
+
+  const change = () => {
+    pinned = null;
+    apply();
+    write();
   };
   form.addEventListener("submit", (event) => event.preventDefault());
-  form.addEventListener("input", apply);
-  clear.addEventListener("click", reset);
+  form.addEventListener("input", change);
+  clear.addEventListener("click", () => {
+    form.reset();
+    change();
+  });
   window.addEventListener("hashchange", follow);
-  apply();
+  window.addEventListener("popstate", () => {
+    read();
+    follow();
+  });
+  read();
+  follow();
+
+  // Charts above are redrawn after loading and may change their height: stay with the target until the reader moves.
+  const settle = () => (pinned ? pinned.rows[0] : document.getElementById(location.hash.slice(1)))?.scrollIntoView();
+  if (location.hash) {
+    const watch = new MutationObserver(settle);
+    for (const box of document.querySelectorAll(".nvl-chart")) watch.observe(box, { attributes: true, attributeFilter: ["data-drawn"] });
+    for (const kind of ["wheel", "touchmove", "keydown", "pointerdown"])
+      window.addEventListener(kind, () => watch.disconnect(), { once: true, passive: true });
+  }
 });

@@ -7,7 +7,7 @@ of it, and an id or a name that does not exist is a warning, which breaks the st
 from importlib.metadata import version
 from typing import Any
 
-from nvlinklab.bookext import about, details, ledger, lists, roles, vendor
+from nvlinklab.bookext import about, charts, context, details, downloads, ledger, lists, overview, places, roles, vendor
 from nvlinklab.bookext.charts import VegaLiteMime
 
 __all__ = ["VegaLiteMime", "setup"]
@@ -17,7 +17,7 @@ def setup(app: Any) -> dict[str, Any]:
     """Register everything with Sphinx."""
     app.add_config_value("nvl_data", "", "env", str)
     app.add_config_value("nvl_ledger_page", "book/ledger", "env", str)
-    for part in (roles, ledger, details, lists, about, vendor):
+    for part in (context, roles, ledger, details, lists, about, vendor, charts, places, downloads, overview):
         part.setup(app)
     app.add_css_file("nvl.css")
     for script in ("charts.js", "page.js", "ledger.js"):

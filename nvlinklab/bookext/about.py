@@ -15,7 +15,7 @@ PACKAGES = {
     "the model": ("nvlinklab", "jax", "jaxlib", "numpy", "scipy", "xarray", "pandas", "pint", "networkx"),
     "the charts": ("altair", "vl-convert-python"),
     "the book": ("jupyter-book", "sphinx", "myst-nb", "sphinx-book-theme", "sphinx-exercise", "sphinxcontrib-bibtex"),
-    "the checks": ("pytest", "nbval", "hypothesis", "playwright"),
+    "the checks": ("pytest", "nbval", "hypothesis", "playwright", "axe-playwright-python"),
 }
 TIMES = "results/notebooks.json"
 BETTER = {"lower": "lower is better", "higher": "higher is better", "neither": ""}

@@ -38,6 +38,29 @@ def claims(env: Any) -> Ledger:
     return read_ledger(folder / "claims") if env.config.nvl_data else packaged_ledger()
 
 
+def kept(env: Any, name: str) -> dict[str, Any]:
+    """Return what the pages leave behind under a name, `{page: anything}`; a page that is read again starts afresh."""
+    if not hasattr(env, "nvl_kept"):
+        env.nvl_kept = {}
+    return env.nvl_kept.setdefault(name, {})
+
+
+def setup(app: Any) -> None:
+    """Forget what a changed page left behind, and gather what parallel readers found."""
+    app.connect("env-purge-doc", _forget)
+    app.connect("env-merge-info", _gather)
+
+
+def _forget(_app: Any, env: Any, page: str) -> None:
+    for by_page in getattr(env, "nvl_kept", {}).values():
+        by_page.pop(page, None)
+
+
+def _gather(_app: Any, env: Any, pages: set[str], other: Any) -> None:
+    for name, by_page in getattr(other, "nvl_kept", {}).items():
+        kept(env, name).update({page: by_page[page] for page in pages if page in by_page})
+
+
 class ResultRole(SphinxRole):
     """A role whose text is words separated by spaces; `show` turns them into a node.
 
@@ -63,6 +86,11 @@ class ResultRole(SphinxRole):
     def words(self) -> list[str]:
         """Return the words of the text."""
         return self.text.split()
+
+    def about(self, claim_id: str, node: nodes.Element) -> nodes.Element:
+        """Note on a node which claim it speaks of and how, for whoever looks for the place that derives it."""
+        node["nvl_role"], node["nvl_claim"] = self.name, claim_id
+        return node
 
     @abstractmethod
     def show(self, found: Results, *words: str) -> nodes.Node:

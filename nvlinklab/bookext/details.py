@@ -8,7 +8,7 @@ from docutils import nodes
 from nvlinklab import units
 from nvlinklab.bookext.context import ResultDirective, results
 from nvlinklab.bookext.parts import badge, claim_link, paragraph, rich, simple_table, span
-from nvlinklab.claims.page import OUTCOMES, interval_text, quantity_text, ratio_text
+from nvlinklab.claims.page import OUTCOMES, Results, condition_text, due_text, interval_text, quantity_text, ratio_text
 
 ORIGINS = {"public": "public source", "article": "the articles", "definition": "definition", "assumption": "our assumption"}
 
@@ -41,7 +41,7 @@ class ClaimDetails(ResultDirective):
                 for ln in lines
             ],
         )
-        card += claim_facts(result)
+        card += claim_facts(result, found, self.env.docname)
         return [card]
 
 
@@ -53,18 +53,38 @@ def setup(app: Any) -> None:
     app.add_directive("claim-details", ClaimDetails)
 
 
-def claim_facts(result: dict[str, Any]) -> list[nodes.Node]:
-    """Return why the verdict, the inputs with elasticities and break-even values, other readings, notes and evidence."""
+def claim_facts(result: dict[str, Any], found: Results, page: str) -> list[nodes.Node]:
+    """Return why the verdict, the inputs with elasticities and break-even values, other readings, notes, conflicts and evidence.
+
+    Args:
+        result: of the claim
+        found: all results, for the claims it conflicts with
+        page: the page that will show it
+    """
     facts: list[nodes.Node] = [_labelled("Why", result["why"])]
+    if result.get("condition"):
+        facts.append(_labelled("Condition", condition_text(result["condition"])))
+    if result.get("due"):
+        facts.append(_labelled("Due", f"a forecast for {due_text(result['due'])}"))
     if result["inputs"]:
         facts.append(_input_table(result))
     if result["context"]:
         facts.append(_labelled("Also computed", "; ".join(_context_text(n, v) for n, v in result["context"].items())))
     facts += [_labelled("Read another way", _reading_text(r)) for r in result["readings"]]
     facts += [_labelled(label, result[key]) for key, label in (("settles", "What would settle it"), ("note", "Note")) if result[key]]
+    if result["conflicts"]:
+        facts.append(_conflicts(result["conflicts"], found, page))
     if result["evidence"]:
         facts.append(_labelled("Evidence", "; ".join(result["evidence"])))
     return facts
+
+
+def _conflicts(others: list[str], found: Results, page: str) -> nodes.paragraph:
+    parts: list[str | nodes.Node] = [span("Cannot be right together with: ", "nvl-label")]
+    for other in others:
+        verdict = found.claim(other)["verdict"]
+        parts += [claim_link(page, other, verdict), f" ({verdict})", ", "]
+    return paragraph(*parts[:-1], classes=["nvl-fact"])
 
 
 def _labelled(label: str, text: str) -> nodes.paragraph:

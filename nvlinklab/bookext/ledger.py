@@ -1,5 +1,6 @@
 """Directives that show the ledger: every claim in one table, and how the verdicts are spread."""
 
+import json
 from collections import Counter
 from typing import Any
 
@@ -9,7 +10,9 @@ from nvlinklab.bookext.context import ResultDirective, claims, results
 from nvlinklab.bookext.details import claim_facts
 from nvlinklab.bookext.fold import fold
 from nvlinklab.bookext.parts import anchor, badge, entry, page_link, paragraph, row, simple_table, span, table
-from nvlinklab.claims.ledger import DOCUMENTS, Chapter
+from nvlinklab.bookext.places import place_link
+from nvlinklab.claims.ledger import DOCUMENTS, Chapter, Ledger
+from nvlinklab.claims.overview import TAGS
 from nvlinklab.claims.page import MEANINGS, OUTCOMES, Line, Results
 from nvlinklab.claims.verdict import VERDICTS
 
@@ -23,9 +26,10 @@ class LedgerTable(ResultDirective):
         """Return one section a chapter after the place of the filter, or the table of one chapter."""
         found, ledger = results(self.env), claims(self.env)
         if "chapter" in self.options:
-            return [_chapter_table(ledger.chapter(self.options["chapter"]), found)]
-        filter_place = nodes.container(classes=["nvl-ledger-filter"])
-        return [filter_place, *(self._section(chapter, found) for chapter in ledger.chapters.values())]
+            return [self._table(ledger.chapter(self.options["chapter"]), found)]
+        place = nodes.container(classes=["nvl-ledger-filter"])
+        place += nodes.raw("", _facets(ledger, found), format="html")
+        return [place, *(self._section(chapter, found) for chapter in ledger.chapters.values())]
 
     def _section(self, chapter: Chapter, found: Results) -> nodes.section:
         section = nodes.section(ids=[chapter.id], names=[chapter.id], classes=["nvl-ledger-chapter"])
@@ -33,8 +37,13 @@ class LedgerTable(ResultDirective):
         section += paragraph(chapter.question, classes=["nvl-question"])
         if chapter.notebook in self.env.found_docs:
             section += paragraph("Derived in ", page_link(self.env, chapter.title, chapter.notebook), ".")
-        section += _chapter_table(chapter, found)
+        section += self._table(chapter, found)
         return section
+
+    def _table(self, chapter: Chapter, found: Results) -> nodes.table:
+        derived = chapter.title if chapter.notebook in self.env.found_docs else ""
+        rows = [one for claim_id in chapter.claims for one in _claim_rows(claim_id, found, self.env.docname, derived)]
+        return table(HEAD, rows, "nvl-ledger", stub=False)
 
 
 class VerdictCounts(ResultDirective):
@@ -88,27 +97,43 @@ def _count_row(name: list[str | nodes.Node], verdicts: list[str], *classes: str)
     return row([entry(name), *cells, entry(f"{len(verdicts):,}", "nvl-count", "nvl-sum")], *classes)
 
 
-def _chapter_table(chapter: Chapter, found: Results) -> nodes.table:
-    rows = [one for claim_id in chapter.claims for one in _claim_rows(claim_id, found)]
-    return table(HEAD, rows, "nvl-ledger", stub=False)
+def _facets(ledger: Ledger, found: Results) -> str:
+    """What the page's script filters and sorts by, as a data block: the choices with their names, and the values of each claim."""
+    tags = [t for t in TAGS if any(r["tag"] == t for r in found.claims.values())]
+    data = {
+        "verdict": {v: v for v in VERDICTS if any(r["verdict"] == v for r in found.claims.values())},
+        "article": {name: f"{name}: {title}" for name, title in DOCUMENTS.items()},
+        "chapter": {c.id.split("-")[0]: c.title for c in ledger.chapters.values()},
+        "tag": {t: "no tag" if t == "none" else t for t in tags},
+        "claims": {
+            r["id"]: {
+                "verdict": r["verdict"], "article": r["document"], "chapter": r["chapter"].split("-")[0], "tag": r["tag"],
+                "ratio": r["ratio"],
+            }
+            for r in found.claims.values()
+        },
+    }  # fmt: skip
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("</", "<\\/")
+    return f'<script type="application/json">{text}</script>'
 
 
-def _claim_rows(claim_id: str, found: Results) -> list[nodes.row]:
+def _claim_rows(claim_id: str, found: Results, page: str, derived: str) -> list[nodes.row]:
     """One row for the claim and its verdict, one for each stated number, one for the facts behind the verdict."""
     result = found.claim(claim_id)
-    classes = ("nvl-row", f"nvl-is-{result['verdict']}", f"nvl-in-{result['document']}")
-    where = f"{result['document']}, {result['locator']}" + ("" if result["tag"] == "none" else f" · tagged {result['tag']}")
+    where: list[str | nodes.Node] = [f"{result['document']}, {result['locator']}"]
+    where += [] if result["tag"] == "none" else [f" · tagged {result['tag']}"]
+    where += [" · derived in ", place_link(page, claim_id, derived)] if derived and result["verdict"] != "pending" else []
     claim = [
         paragraph(anchor(claim_id), " ", badge(result["verdict"]), classes=["nvl-claim-head"]),
         paragraph(result["statement"]),
-        paragraph(where, classes=["nvl-where"]),
+        paragraph(*where, classes=["nvl-where"]),
     ]
     title = "What is known" if result["verdict"] == "pending" else "How this verdict comes about"
-    facts = fold(title, claim_facts(result))
+    facts = fold(title, claim_facts(result, found, page))
     return [
-        row([_wide(claim, "nvl-cell-claim")], *classes, "nvl-first", ids=[claim_id]),
-        *(row(_line_cells(line), *classes, "nvl-line") for line in found.lines(claim_id)),
-        row([_wide([facts], "nvl-cell-facts")], *classes),
+        row([_wide(claim, "nvl-cell-claim")], "nvl-row", "nvl-first", ids=[claim_id]),
+        *(row(_line_cells(line), "nvl-row", "nvl-line") for line in found.lines(claim_id)),
+        row([_wide([facts], "nvl-cell-facts")], "nvl-row"),
     ]
 
 

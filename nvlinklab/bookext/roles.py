@@ -37,7 +37,7 @@ class ValueRole(ResultRole):
 
     def show(self, found: Results, *words: str) -> nodes.Node:
         """Return the number with its unit."""
-        return span(found.value_text(*words), "nvl-number", "nvl-computed")
+        return self.about(words[0], span(found.value_text(*words), "nvl-number", "nvl-computed"))
 
 
 class RangeRole(ResultRole):
@@ -45,7 +45,7 @@ class RangeRole(ResultRole):
 
     def show(self, found: Results, *words: str) -> nodes.Node:
         """Return the range with its unit."""
-        return span(found.range_text(*words), "nvl-number", "nvl-computed")
+        return self.about(words[0], span(found.range_text(*words), "nvl-number", "nvl-computed"))
 
 
 class StatedRole(ResultRole):
@@ -63,7 +63,7 @@ class RatioRole(ResultRole):
 
     def show(self, found: Results, *words: str) -> nodes.Node:
         """Return the ratio."""
-        return span(found.ratio_text(*words), "nvl-number")
+        return self.about(words[0], span(found.ratio_text(*words), "nvl-number"))
 
 
 class VerdictRole(ResultRole):
@@ -74,7 +74,7 @@ class VerdictRole(ResultRole):
 
     def show(self, found: Results, *words: str) -> nodes.Node:
         """Return the badge."""
-        return badge(words[0] if words[0] in VERDICTS else found.claim(words[0])["verdict"])
+        return self.about(words[0], badge(words[0] if words[0] in VERDICTS else found.claim(words[0])["verdict"]))
 
 
 class RuleRole(ResultRole):

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from nvlinklab import units
+from nvlinklab.claims.condition import Condition
 from nvlinklab.claims.ledger import DOCUMENTS
 from nvlinklab.claims.results import read_results
 from nvlinklab.claims.verdict import VERDICTS
@@ -198,6 +199,43 @@ def ratio_text(ratio: float) -> str:
     return f"{units.number_text(ratio, 3)}×"
 
 
+def condition_text(found: dict[str, Any]) -> str:
+    """Write under which possible values of the one unpublished quantity a claim's numbers are met.
+
+    >>> share = {"input": "f", "phrase": "the share of a step spent communicating", "unit": "1", "low": 0.0, "high": 1.0, "moved": ["gain"]}
+    >>> condition_text(share | {"met": [[0.95, 1.0]]})
+    'Holds if the share of a step spent communicating is at least 0.95. What is possible runs from 0 to 1.'
+    >>> condition_text(share | {"met": []})
+    'Met for no possible value of the share of a step spent communicating, from 0 to 1.'
+    """
+    where = Condition(
+        found["input"], found["phrase"], found["unit"], found["low"], found["high"], tuple((a, b) for a, b in found["met"]),
+        tuple(found["moved"]),
+    )  # fmt: skip
+    possible = interval_text([where.low, where.high], where.unit)
+    if where.in_part:
+        sentence = typographic(where.sentence)
+        return f"{sentence[0].upper()}{sentence[1:]}. What is possible runs from {possible}."
+    return f"Met for {'every' if where.met else 'no'} possible value of {where.phrase}, from {possible}."
+
+
+def due_text(due: str) -> str:
+    """Write the date a forecast speaks of.
+
+    >>> due_text("2027-12"), due_text("2028"), due_text("2027H2")
+    ('December 2027', '2028', 'the second half of 2027')
+    """
+    if match := re.fullmatch(r"(\d{4})-(\d{2})(?:-(\d{2}))?", due):
+        year, month, day = match.groups()
+        return f"{int(day)} {_MONTHS[int(month) - 1]} {year}" if day else f"{_MONTHS[int(month) - 1]} {year}"
+    if match := re.fullmatch(r"(\d{4})H([12])", due):
+        return f"the {'first' if match[2] == '1' else 'second'} half of {match[1]}"
+    return due
+
+
+_MONTHS = (
+    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December",
+)  # fmt: skip
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 

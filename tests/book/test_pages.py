@@ -1,11 +1,15 @@
 """The built pages, first as files, then in a browser. One file, so that the book is built once."""
 
+import csv
+import json
+import math
 import re
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 import yaml
@@ -13,6 +17,8 @@ import yaml
 from nvlinklab.book import BuildResult
 from nvlinklab.claims.ledger import ledger
 from nvlinklab.claims.page import load
+from nvlinklab.claims.verdict import VERDICTS
+from tests.book import axe, links
 
 ROOT = Path(__file__).resolve().parents[2]
 LOADED = {"script": "src", "img": "src", "link": "href", "iframe": "src", "source": "src", "video": "src", "object": "data"}
@@ -109,11 +115,34 @@ def test_the_ledger_page_has_every_claim_once(files: dict[str, Page]) -> None:
     assert [c for c in ledger().claims if ids.count(c) != 1] == []
 
 
-def test_links_to_claims_reach_their_rows(built: BuildResult, files: dict[str, Page]) -> None:
-    ids = set(files["book/ledger"].ids)
-    for path in built.html.rglob("*.html"):
-        for target in re.findall(r'href="[^"#]*ledger\.html#([^"]+)"', path.read_text(encoding="utf-8")):
-            assert target in ids, f"{path.name} links to {target}"
+def test_every_link_leads_somewhere(built: BuildResult) -> None:
+    assert links.broken(built.html) == []
+
+
+def test_no_place_is_named_twice(files: dict[str, Page]) -> None:
+    twice = {name: sorted({i for i, n in Counter(page.ids).items() if n > 1}) for name, page in files.items()}
+    assert {name: ids for name, ids in twice.items() if ids} == {}
+
+
+def test_every_checked_claim_leads_to_the_cell_that_derives_it(built: BuildResult, files: dict[str, Page]) -> None:
+    chapters = {c.id: c.notebook for c in ledger().chapters.values()}
+    text = (built.html / "book" / "ledger.html").read_text(encoding="utf-8")
+    for claim in load().select(["checked"]):
+        page = chapters[claim["chapter"]]
+        if page in files:
+            assert f'href="../{page}.html#claim-{claim["id"]}"' in text, claim["id"]
+            assert f"claim-{claim['id']}" in files[page].ids, claim["id"]
+
+
+def test_the_ledger_can_be_taken_away(built: BuildResult) -> None:
+    found = load().claims
+    static = built.html / "_static"
+    entries = json.loads((static / "claims.json").read_text(encoding="utf-8"))
+    assert [e["id"] for e in entries] == list(found)
+    assert all(found[e["id"]].items() <= e.items() for e in entries)
+    rows = list(csv.DictReader((static / "claims.csv").read_text(encoding="utf-8").splitlines()))
+    assert len(rows) == sum(len(r["stated"]) or 1 for r in found.values())
+    assert {r["link"] for r in rows} == {f"book/ledger.html#{i}" for i in found}
 
 
 def test_the_data_can_be_downloaded(built: BuildResult) -> None:
@@ -124,7 +153,7 @@ def test_the_data_can_be_downloaded(built: BuildResult) -> None:
 
 
 @contextmanager
-def opened(browser: Any, site: str, name: str, **options: Any) -> Iterator[tuple[Any, list[str]]]:
+def opened(browser: Any, site: str, name: str, rest: str = "", **options: Any) -> Iterator[tuple[Any, list[str]]]:
     """Open a page and collect its complaints: console errors and warnings, exceptions, failed and foreign requests."""
     context = browser.new_context(**options)
     page = context.new_page()
@@ -134,7 +163,7 @@ def opened(browser: Any, site: str, name: str, **options: Any) -> Iterator[tuple
     page.on("requestfailed", lambda r: trouble.append(f"failed: {r.url}"))
     page.on("request", lambda r: None if r.url.startswith((site, "data:", "blob:")) else trouble.append(f"elsewhere: {r.url}"))
     page.on("response", lambda r: trouble.append(f"{r.status}: {r.url}") if r.status >= 400 else None)
-    page.goto(f"{site}{name}.html", wait_until="load")
+    page.goto(f"{site}{name}.html{rest}", wait_until="load")
     try:
         yield page, trouble
     finally:
@@ -157,28 +186,56 @@ def wait_for_formulas(page: Any) -> None:
     page.wait_for_function("!document.querySelector('.math') || (window.MathJax && MathJax.startup.promise.then(() => true))")
 
 
-def test_pages_open_without_complaint(browser: Any, site: str, pages: list[str]) -> None:
-    complaints = {}
-    for name in pages:
-        with opened(browser, site, name) as (page, trouble):
-            wait_for_charts(page)
-            wait_for_formulas(page)
-            page.wait_for_load_state("networkidle")
-            if trouble:
-                complaints[name] = trouble
-    assert complaints == {}
+class Visit(NamedTuple):
+    """What one visit to a page found.
+
+    Attributes:
+        trouble: complaints while it opened
+        light, dark: violations of accessibility in either theme
+        inks: the colour of the first chart's text in either theme; empty without a chart
+    """
+
+    trouble: list[str]
+    light: list[str]
+    dark: list[str]
+    inks: list[str]
 
 
-def test_charts_follow_the_theme(browser: Any, site: str, with_charts: list[str]) -> None:
-    for name in with_charts:
-        with opened(browser, site, name, color_scheme="light") as (page, trouble):
-            assert wait_for_charts(page) > 0
-            ink = "() => getComputedStyle(document.querySelector('.nvl-chart svg text')).fill"
-            before = page.evaluate(ink)
-            page.evaluate("document.documentElement.dataset.theme = 'dark'")
-            wait_for_charts(page, "dark")
-            assert page.evaluate(ink) != before, name
-            assert [t for t in trouble if not t.startswith("warning")] == [], name
+@pytest.fixture(scope="session")
+def visits(browser: Any, site: str, files: dict[str, Page]) -> dict[str, Visit]:
+    """Every page, opened once and looked at in both themes."""
+    return {name: _visit(browser, site, name) for name in files if name != "index"}  # the index only forwards
+
+
+def _visit(browser: Any, site: str, name: str) -> Visit:
+    ink = "() => getComputedStyle(document.querySelector('.nvl-chart svg text')).fill"
+    with opened(browser, site, name, color_scheme="light") as (page, trouble):
+        charts = wait_for_charts(page)
+        wait_for_formulas(page)
+        page.wait_for_load_state("networkidle")
+        inks = [page.evaluate(ink)] if charts else []
+        complaints = list(trouble)
+        axe.prepare(page)
+        light = axe.violations(page)
+        page.evaluate("document.documentElement.dataset.theme = 'dark'")
+        wait_for_charts(page, "dark")
+        inks += [page.evaluate(ink)] if charts else []
+        dark = axe.violations(page, axe.BY_COLOUR)
+        return Visit(complaints or [t for t in trouble if not t.startswith("warning")], light, dark, inks)
+
+
+def test_pages_open_without_complaint(visits: dict[str, Visit]) -> None:
+    assert {name: visit.trouble for name, visit in visits.items() if visit.trouble} == {}
+
+
+def test_pages_are_accessible_in_both_themes(visits: dict[str, Visit]) -> None:
+    found = {f"{name}, {theme}": getattr(visit, theme) for name, visit in visits.items() for theme in ("light", "dark")}
+    assert {where: what for where, what in found.items() if what} == {}
+
+
+def test_charts_follow_the_theme(visits: dict[str, Visit], with_charts: list[str]) -> None:
+    assert set(with_charts) - {"index"} == {name for name, visit in visits.items() if visit.inks}
+    assert [name for name, visit in visits.items() if visit.inks and visit.inks[0] == visit.inks[1]] == []
 
 
 def test_the_theme_button_works(browser: Any, site: str) -> None:
@@ -210,42 +267,123 @@ def test_charts_show_without_javascript(browser: Any, site: str, with_charts: li
                 assert min(box["width"], box["height"]) > 50, name
 
 
-@pytest.fixture
-def ledger_page(browser: Any, site: str) -> Iterator[Any]:
-    """The ledger, open, with its filter in place."""
-    with opened(browser, site, "book/ledger") as (page, trouble):
+@contextmanager
+def ledger_at(browser: Any, site: str, address: str = "", **options: Any) -> Iterator[Any]:
+    """The ledger at an address, with its filter in place."""
+    with opened(browser, site, "book/ledger", address, **options) as (page, trouble):
         page.wait_for_selector("form[aria-label='Filter the claims']")
         yield page
         assert trouble == []
 
 
+@pytest.fixture
+def ledger_page(browser: Any, site: str) -> Iterator[Any]:
+    """The ledger, open, with its filter in place."""
+    with ledger_at(browser, site) as page:
+        yield page
+
+
 def visible(page: Any) -> list[str]:
-    """Return the ids of the claims that show."""
+    """Return the ids of the claims that show, in the order in which they do."""
     return page.eval_on_selector_all("tr.nvl-first", "rows => rows.filter(r => r.checkVisibility()).map(r => r.id)")
 
 
-def test_ledger_filters_by_verdict_and_article(ledger_page: Any) -> None:
+def ids(results: list[dict[str, Any]]) -> list[str]:
+    return [r["id"] for r in results]
+
+
+def test_ledger_filters_by_verdict_article_chapter_and_tag(ledger_page: Any) -> None:
     found = load()
-    ledger_page.get_by_label("Verdict").select_option(label="pending")
-    assert set(visible(ledger_page)) == {r["id"] for r in found.select(["pending"])}
-    ledger_page.get_by_label("Article").select_option(label="doc-000")
-    assert set(visible(ledger_page)) == {r["id"] for r in found.select(["pending", "doc-000"])}
+    ledger_page.get_by_label("Verdict", exact=True).select_option("contradicted")
+    assert visible(ledger_page) == ids(found.select(["contradicted"]))
+    ledger_page.get_by_label("Article", exact=True).select_option("doc-000")
+    assert visible(ledger_page) == ids(found.select(["contradicted", "doc-000"]))
     ledger_page.get_by_role("button", name="Clear").click()
-    assert set(visible(ledger_page)) == set(found.claims)
+    ledger_page.get_by_label("Chapter", exact=True).select_option("ch05")
+    assert visible(ledger_page) == ids(found.select(["ch05"]))
+    ledger_page.get_by_label("Chapter", exact=True).select_option("")
+    ledger_page.get_by_label("Tag in the article", exact=True).select_option("Official")
+    assert visible(ledger_page) == [r["id"] for r in found.select() if r["tag"] == "Official"]
+    ledger_page.get_by_label("Verdict", exact=True).select_option("holds")
+    held = {"reproduced", "approximately"}
+    assert visible(ledger_page) == [r["id"] for r in found.select() if r["tag"] == "Official" and r["verdict"] in held]
+    ledger_page.get_by_role("button", name="Clear").click()
+    assert visible(ledger_page) == list(found.claims)
 
 
 def test_ledger_filters_by_words_and_says_how_many(ledger_page: Any) -> None:
-    ledger_page.get_by_label("Words").fill("bw-800x-first")
-    assert visible(ledger_page) == ["bw-800x-first-generation"]
-    assert ledger_page.locator("form output").inner_text() == f"1 of {len(load().claims)} claims"
-    ledger_page.get_by_label("Words").fill("no such words anywhere")
+    ledger_page.get_by_label("Words", exact=True).fill("bw-800x-first-generation doc-0")
+    assert "bw-800x-first-generation" in visible(ledger_page)
+    shown = len(visible(ledger_page))
+    assert ledger_page.locator("form output").inner_text() == f"{shown} of {len(load().claims)} claims"
+    ledger_page.get_by_label("Words", exact=True).fill("no such words anywhere")
     assert visible(ledger_page) == []
 
 
-def test_a_link_to_a_claim_shows_it_despite_the_filter(ledger_page: Any) -> None:
-    ledger_page.get_by_label("Words").fill("bw-800x-first")
-    ledger_page.evaluate("location.hash = 'copper-weight-1p4-tons'")
-    ledger_page.wait_for_function("document.getElementById('copper-weight-1p4-tons').checkVisibility()")
+def test_ledger_sorts_by_ratio_and_verdict(ledger_page: Any) -> None:
+    found = load().claims
+    with_ratio = [r for r in found.values() if r["ratio"] is not None]
+    order = ledger_page.get_by_label("Sort by", exact=True)
+    order.select_option("high")
+    by_ratio = sorted(with_ratio, key=lambda r: -r["ratio"])
+    assert visible(ledger_page)[: len(by_ratio)] == ids(by_ratio)
+    order.select_option("far")
+    by_distance = sorted(with_ratio, key=lambda r: -abs(math.log(r["ratio"])))
+    assert visible(ledger_page)[:20] == ids(by_distance)[:20]
+    order.select_option("verdict")
+    assert visible(ledger_page) == ids(sorted(found.values(), key=lambda r: VERDICTS.index(r["verdict"])))
+    order.select_option("")
+    assert visible(ledger_page) == list(found)
+
+
+def test_the_address_keeps_the_filter(browser: Any, site: str) -> None:
+    with ledger_at(browser, site) as page:
+        page.get_by_label("Verdict", exact=True).select_option("contradicted")
+        page.get_by_label("Words", exact=True).fill("rack")
+        page.get_by_label("Sort by", exact=True).select_option("low")
+        address, shown = page.url, visible(page)
+    assert "verdict=contradicted" in address
+    assert "words=rack" in address
+    with ledger_at(browser, site, address.partition("ledger.html")[2]) as page:
+        assert page.get_by_label("Words", exact=True).input_value() == "rack"
+        assert visible(page) == shown
+    with ledger_at(browser, site, "?verdict=nonsense&sort=nonsense") as page:
+        assert visible(page) == list(load().claims)
+
+
+def test_a_link_to_a_claim_shows_opens_and_marks_it_despite_the_filter(browser: Any, site: str) -> None:
+    claim = "copper-weight-1p4-tons"
+    with ledger_at(browser, site, f"?words=no-such-words#{claim}") as page:
+        wait_for_charts(page)
+        assert visible(page) == [claim]
+        row = page.locator(f"tr#{claim}")
+        assert "nvl-pinned" in (row.get_attribute("class") or "")
+        assert page.locator("tr.nvl-pinned details").evaluate_all("all => all.length > 0 && all.every(d => d.open)")
+        page.wait_for_function("id => Math.abs(document.getElementById(id).getBoundingClientRect().top) < 200", arg=claim)
+        assert page.locator("form output").inner_text().endswith(", and the one linked to")
+        page.evaluate("location.hash = 'bw-800x-first-generation'")
+        page.wait_for_function("document.getElementById('bw-800x-first-generation').checkVisibility()")
+        page.get_by_label("Words", exact=True).fill("")
+        assert "nvl-pinned" not in (row.get_attribute("class") or "")
+        assert page.url.endswith("ledger.html")
+
+
+def test_the_filter_works_by_keyboard(ledger_page: Any) -> None:
+    ledger_page.get_by_label("Words", exact=True).focus()
+    ledger_page.keyboard.type("copper-weight")
+    assert visible(ledger_page)[0].startswith("copper")
+    for name in ("verdict", "article", "chapter", "tag", "sort"):
+        ledger_page.keyboard.press("Tab")
+        assert ledger_page.evaluate("document.activeElement.name") == name
+    ledger_page.keyboard.press("Tab")
+    ledger_page.keyboard.press("Enter")
+    assert visible(ledger_page) == list(load().claims)
+
+
+def test_a_click_in_a_chart_lists_its_claims(ledger_page: Any) -> None:
+    wait_for_charts(ledger_page)
+    ledger_page.locator(".nvl-chart >> nth=0 >> .mark-rect path").first.click(position={"x": 8, "y": 8})
+    ledger_page.wait_for_url("**/ledger.html?article=doc-000&verdict=*#claims")
 
 
 def test_the_ledger_is_whole_without_javascript(browser: Any, site: str) -> None:

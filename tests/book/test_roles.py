@@ -13,15 +13,24 @@ CONFIG = "extensions = ['myst_nb', 'nvlinklab.bookext']\nnb_execution_mode = 'of
 CHAPTER = """
 chapter: {id: ch05-test, title: A chapter, question: Is it so or not?, model: arithmetic}
 claims:
-- &one
-  id: expert-load
+- id: expert-load
   statement: An expert loads in 5.5 <b>us</b>.
   source: {document: doc-003, locator: '4.1'}
   kind: arithmetic
   tag: none
   values: [{name: time, value: 5.5, unit: us}]
-- {<<: *one, id: named, values: [{name: bound, text: bandwidth, unit: '1'}]}
-- {<<: *one, id: waiting, values: [{name: time, value: 2, unit: us}]}
+- id: named
+  statement: An expert loads in 5.5 <b>us</b>.
+  source: {document: doc-003, locator: '4.1'}
+  kind: arithmetic
+  tag: none
+  values: [{name: bound, text: bandwidth, unit: '1'}]
+- id: waiting
+  statement: An expert loads in 5.5 <b>us</b>.
+  source: {document: doc-003, locator: '4.1'}
+  kind: arithmetic
+  tag: none
+  values: [{name: time, value: 2, unit: us}]
 """
 
 
@@ -134,6 +143,8 @@ def test_claim_links_to_its_row(page: Any) -> None:
         ("{count}`reproducd`", "cannot be counted; did you mean 'reproduced'"),
         ("{rule}`nearly`", "expected finest, coarsest, about, near"),
         ("{claim-value}`a b c`", "expected id name"),
+        ("{overview}`faild`", "nothing about the ledger is called 'faild'"),
+        ("```{ledger-chart} pie\n```", "no chart of the ledger is called 'pie'"),
         ("```{claim-details} expert-lode\n```", "no claim is called 'expert-lode'"),
         ("```{ledger-table}\n:chapter: ch99\n```", "no chapter is called 'ch99'"),
     ],
@@ -164,9 +175,14 @@ def test_details_hold_everything_and_escape_it(page: Any) -> None:
         ("notebook-times", "No running times are recorded yet"),
         ("quantities-table", "Memory bandwidth"),
         ("ledger-table", 'class="nvl-fold'),
+        ("ledger-downloads", 'href="_static/claims.csv"'),
+        ("ledger-chart} verdicts", 'src="_static/charts/chart-'),
+        ("conflict-knots", "Most contested claim"),
+        ("consequential-numbers", "Range"),
     ],
 )
 def test_directives_show_their_content(page: Any, directive: str, expected: str) -> None:
-    built = page(f"```{{{directive}}}\n```")
+    name, _, argument = directive.partition("} ")
+    built = page(f"```{{{name}}} {argument}\n```")
     assert expected in built.html
     assert "index.md" not in built.warnings
