@@ -57,7 +57,7 @@ def elasticity_table(claim: str, output: str | None = None):
     found = evaluate(claim)["elasticities"]
     chosen = {output: found[output]} if output else found
     rows = [(name, path, value) for name, by_path in chosen.items() for path, value in by_path.items() if abs(value) > 1e-9]
-    rows.sort(key=lambda r: (r[0], -abs(r[2])))
+    rows.sort(key=lambda r: (r[0], -round(abs(r[2]), 9)))  # equal ones keep their order, whatever the last bit
     return pd.DataFrame(rows, columns=["number", "input", "elasticity"]).set_index("number")
 
 

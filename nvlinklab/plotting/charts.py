@@ -162,7 +162,7 @@ def tornado(
     frame: pd.DataFrame, *, title: str, alt_text: str = "", subtitle: str = "", value: str = "elasticity", name: str = "input"
 ) -> Any:
     """Elasticities as bars left and right of zero, the strongest on top."""
-    ordered = frame.reindex(frame[value].abs().sort_values(ascending=False, kind="stable").index)
+    ordered = frame.reindex(frame[value].abs().round(9).sort_values(ascending=False, kind="stable").index)
     order = list(ordered[name])
     room = 1.3  # for the numbers beside the bars
     domain = [min(0.0, float(ordered[value].min())) * room, max(0.0, float(ordered[value].max())) * room]
