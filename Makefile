@@ -54,7 +54,7 @@ serve: book ## build the book and serve it on http://127.0.0.1:8000
 	$(BIN)/nvlinklab book serve
 
 lock: ## refresh the locks (needs uv)
-	uv pip compile pyproject.toml requirements-build.in --universal --python-version 3.11 --extra book --extra test --extra silicon \
+	uv pip compile pyproject.toml requirements-build.in --universal --python-version 3.11 --extra book --extra test --extra silicon --extra bench \
 	  --generate-hashes --no-emit-index-url --no-annotate --no-header --quiet --output-file requirements.lock
 	uv pip compile pyproject.toml --universal --python-version 3.11 --extra lab --constraint requirements.lock \
 	  --generate-hashes --no-emit-index-url --no-annotate --no-header --quiet --output-file requirements-lab.lock
