@@ -29,7 +29,7 @@ ESTIMATED = ("ttft", "tpot", "e2e", "interactivity", "decode_throughput", "throu
              "energy_per_token", "usd_per_token")  # fmt: skip
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(pts.points())
 def test_units_directions_and_finite_slopes(case):
     a, p = case
