@@ -3,6 +3,7 @@
 import pytest
 
 from nvlinklab.claims.evaluate import computed, evaluate
+from tests.claims.coverage import assert_nothing_is_left_out, closing
 
 TOKEN = 61 * (512 + 64)  # bytes in FP8
 LONG = 131072 * TOKEN
@@ -125,18 +126,7 @@ def test_readings(claim, label, name):
 
 
 def test_nothing_is_left_out():
-    from nvlinklab.claims.ledger import ledger
-
-    for claim in ledger().chapter("ch06").claims:
-        result = evaluate(claim)
-        names = {t["name"] for t in result["tests"]} | set(result["context"])
-        assert names == {name for c, name in EXPECTED if c == claim}
-        readings = {(r["label"], r["name"]) for r in result["readings"]}
-        assert readings == {(label, name) for c, label, name in READINGS if c == claim}
-
-
-def closing(claim):
-    return {r["label"] for r in evaluate(claim)["readings"] if r["outcome"] == "hit"}
+    assert_nothing_is_left_out("ch06", EXPECTED, READINGS)
 
 
 def test_the_two_megabytes_are_a_model_without_its_latent():

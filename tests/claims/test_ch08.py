@@ -3,6 +3,7 @@
 import pytest
 
 from nvlinklab.claims.evaluate import computed, evaluate
+from tests.claims.coverage import assert_nothing_is_left_out, closing
 
 LONG = 131072
 CACHE_LAYER = LONG * 576  # bytes in FP8
@@ -110,18 +111,7 @@ def test_experts_held_are_those_of_the_model():
 
 
 def test_nothing_is_left_out():
-    from nvlinklab.claims.ledger import ledger
-
-    for claim in ledger().chapter("ch08").claims:
-        result = evaluate(claim)
-        names = {t["name"] for t in result["tests"]} | set(result["context"])
-        assert names == {name for c, name in EXPECTED if c == claim}
-        readings = {(r["label"], r["name"]) for r in result["readings"]}
-        assert readings == {(label, name) for c, label, name in READINGS if c == claim}
-
-
-def closing(claim):
-    return {r["label"] for r in evaluate(claim)["readings"] if r["outcome"] == "hit"}
+    assert_nothing_is_left_out("ch08", EXPECTED, READINGS)
 
 
 def test_attention_is_counted_over_61_layers_and_the_rest_over_one():

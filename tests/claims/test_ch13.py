@@ -5,7 +5,7 @@ from math import log
 import pytest
 
 from nvlinklab.claims.evaluate import computed, evaluate
-from nvlinklab.claims.ledger import ledger
+from tests.claims.coverage import assert_nothing_is_left_out
 
 PF = 1e15
 KW_PER_EF = 1e3 / 1e18
@@ -129,10 +129,7 @@ def test_readings(claim, label, name):
 
 
 def test_nothing_is_left_out():
-    for claim in ledger().chapter("ch13").claims:
-        result = evaluate(claim)
-        assert {t["name"] for t in result["tests"]} | set(result["context"]) == {name for c, name in EXPECTED if c == claim}
-        assert {(r["label"], r["name"]) for r in result["readings"]} == {(label, name) for c, label, name in READINGS if c == claim}
+    assert_nothing_is_left_out("ch13", EXPECTED, READINGS)
 
 
 @pytest.mark.parametrize(
