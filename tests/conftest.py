@@ -1,8 +1,15 @@
-"""Strict JAX for every test: 64-bit, no silent promotion of ranks; and fixed seeds, so that a failure comes back when it is run again."""
+"""Strict JAX for every test: 64-bit, no silent promotion of ranks; and fixed seeds, so that a failure comes back when it is run again.
+
+A test runs a program once or a few times, so XLA compiles quickly rather than well here, which halves the time of the suite; processes
+that a test starts inherit it. Results agree to rounding. Set XLA_FLAGS, to an empty string if need be, to test what users run.
+"""
 
 import os
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
+os.environ.setdefault(
+    "XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1"
+)
 
 import jax
 import pytest
@@ -15,7 +22,10 @@ settings.register_profile("fixed", derandomize=True, deadline=None)
 settings.load_profile("fixed")
 
 
-SLOW_FIRST = ("tests/book/test_pages.py", "notebooks/", "tests/claims/test_results.py", "tests/commands/", "tests/serving/")
+SLOW_FIRST = (
+    "tests/book/test_visits_1.py", "notebooks/", "tests/book/", "tests/live/", "tests/calibration/", "tests/claims/test_results.py",
+    "tests/commands/", "tests/serving/",
+)  # fmt: skip
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -2,6 +2,9 @@
 
 Everything is solved in logarithms, where the numbers of a performance model are of one size and a multiplier is a price: the percentage by
 which the optimum gets worse when a target is one percent tighter.
+
+Derivatives come from JAX, the search from SciPy: optimistix and optax minimise and fit, but have no inequality constraints and hence no
+multipliers, and a penalty in their place would miss a target by its own size.
 """
 
 import itertools

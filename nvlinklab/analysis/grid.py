@@ -80,10 +80,10 @@ def grid(params: Params, axes: Mapping[str, Axis]) -> Grid:
     return Grid(tuple(axes), tuple(columns), tuple(labels))
 
 
-def block_function(fn: Function, params: Params, name: str = "value") -> Any:
+def block_function(fn: Function, params: Params, name: str = "value", dtype: str = "float64") -> Any:
     """Return a compiled function of the columns of a block that gives `{output: array of the block's shape}` and `feasible`.
 
-    One `vmap` per dimension, so that what depends on one axis alone is computed once along it.
+    One `vmap` per dimension, so that what depends on one axis alone is computed once along it. Computed in 64 bits, returned as `dtype`.
     """
     point = as_floats(params)
 
@@ -93,7 +93,7 @@ def block_function(fn: Function, params: Params, name: str = "value") -> Any:
         if "feasible" in outputs:
             raise SpecError("an output must not be called 'feasible': the sweep itself says which points exist")
         exists = jnp.all(jnp.stack([jnp.isfinite(jnp.asarray(y, dtype=jnp.float64)) for y in outputs.values()]))
-        return {**{key: jnp.asarray(y, dtype=jnp.float64) for key, y in outputs.items()}, "feasible": exists}
+        return {**{key: jnp.asarray(y, dtype=jnp.float64).astype(dtype) for key, y in outputs.items()}, "feasible": exists}
 
     @jax.jit
     def block(columns: tuple[dict[str, Any], ...]) -> dict[str, Any]:

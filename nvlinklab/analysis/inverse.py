@@ -31,7 +31,8 @@ def break_even(fn: Function, params: Params, path: str, target: float, span: flo
     The input is scanned on a logarithmic grid from `1/span` to `span` times its present value; the nearest change of sign is refined
     by Brent's bracketing method (`scipy.optimize.brentq`), so a kink or a second root cannot mislead it; a change of sign at a pole or
     a jump is no root and is passed over. Nothing is compiled: a ledger asks thousands of tiny questions, and each would cost more to
-    compile than to answer.
+    compile than to answer. That is why this is not `optimistix.root_find`, which traces a loop of its own for each function; the fits in
+    `nvlinklab.calibration`, where one program is worth compiling, do use optimistix.
 
     Args:
         fn: a scalar function of the pytree, elementwise: an array for one leaf gives an array

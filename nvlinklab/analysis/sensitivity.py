@@ -1,6 +1,7 @@
 """Elasticities: the percentage by which a result moves when an input moves by one percent; and what follows from them."""
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import jax
@@ -176,10 +177,17 @@ def interactions(fn: Function, params: Params, paths: Sequence[str]) -> np.ndarr
         if not float(leaves[path]) > 0.0:
             raise SpecError(f"{path} is {float(leaves[path]):g}; interactions are taken in logarithms and need positive inputs")
 
-    def log_value(logs: Any) -> Any:
+    return np.asarray(_log_hessian(fn, tuple(paths))(jnp.log(jnp.stack([leaves[path] for path in paths])), point))
+
+
+@lru_cache(maxsize=32)
+def _log_hessian(fn: Function, paths: tuple[str, ...]) -> Any:
+    """Compile the second derivatives once for all points."""
+
+    def log_value(logs: Any, point: Params) -> Any:
         return jnp.log(fn(with_leaves(point, {path: jnp.exp(logs[i]) for i, path in enumerate(paths)})))
 
-    return np.asarray(jax.jit(jax.hessian(log_value))(jnp.log(jnp.stack([leaves[path] for path in paths]))))
+    return jax.jit(jax.hessian(log_value))
 
 
 def hessian_vector(fn: Function, params: Params, direction: Mapping[str, float]) -> dict[str, float]:

@@ -27,6 +27,19 @@ if TYPE_CHECKING:
 CHUNK_POINTS = 1 << 20
 """Points of a chunk: large enough that compiled code runs at full speed, small enough that a few of them are nothing to a laptop."""
 
+BATCH = 8
+"""Most chunks a Dask worker computes in one task."""
+
+LOCAL = {
+    "distributed.nanny.pre-spawn-environ": {
+        "MALLOC_MMAP_THRESHOLD_": str(1 << 25), "MALLOC_TRIM_THRESHOLD_": str(1 << 28), "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+    },
+    "distributed.worker.profile.enabled": False,
+}  # fmt: skip
+"""How workers of this machine differ from Dask's defaults, which hand freed memory back at once, so that every chunk's arrays cost
+a page fault for each 4 kB, and which look a hundred times a second at what a worker does."""
+
 Progress = Callable[[int, int], None]
 
 
@@ -225,57 +238,61 @@ def _here(plan: Plan, todo: list[tuple[int, ...]]) -> Iterator[None]:
 def _on_cluster(plan: Plan, todo: list[tuple[int, ...]], workers: int | str) -> Iterator[None]:
     """Compute on the workers of a Dask scheduler: one of this machine's, started for the purpose, or one at an address."""
     import cloudpickle
+    import dask.config
     from dask.distributed import Client, LocalCluster, as_completed
 
     cluster = None
     if isinstance(workers, int):
-        cluster = LocalCluster(
-            n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None, memory_limit=0, silence_logs=40
-        )  # fmt: skip
+        with dask.config.set(LOCAL):
+            cluster = LocalCluster(
+                n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None, memory_limit=0, silence_logs=40
+            )  # fmt: skip
     try:
         with Client(cluster if cluster is not None else workers) as client:
             packed = cloudpickle.dumps(plan)
             token = hashlib.sha256(packed).hexdigest()
             sent = client.scatter(packed, broadcast=True, hash=False)
-            waiting, started = iter(todo), []
-            ahead = 4 * max(1, len(client.scheduler_info(n_workers=-1)["workers"]))  # a few chunks each: the scheduler stays small
-            for chunk in itertools.islice(waiting, ahead):
-                started.append(client.submit(_chunk_on_worker, token, sent, chunk, cluster is not None, pure=False))
-            finished = as_completed(started)
+            crowd = max(1, len(client.scheduler_info(n_workers=-1)["workers"]))
+            waiting = _batches(todo, crowd)
+            one_core = cluster is not None
+
+            def submit(batch: list[tuple[int, ...]]) -> Any:
+                return client.submit(_batch_on_worker, token, sent, batch, one_core, pure=False)
+
+            ahead = itertools.islice(waiting, 3 * crowd)  # few at a time: the scheduler stays small
+            finished = as_completed([submit(batch) for batch in ahead])
             for future in finished:
-                future.result()
-                yield
-                for chunk in itertools.islice(waiting, 1):
-                    finished.add(client.submit(_chunk_on_worker, token, sent, chunk, cluster is not None, pure=False))
+                for _ in range(future.result()):
+                    yield
+                for batch in itertools.islice(waiting, 1):
+                    finished.add(submit(batch))
     finally:
         if cluster is not None:
             cluster.close()
 
 
+def _batches(todo: list[tuple[int, ...]], crowd: int) -> Iterator[list[tuple[int, ...]]]:
+    """Cut the chunks into tasks: several chunks each, because a task costs the scheduler some milliseconds, but many for each worker."""
+    size = max(1, min(BATCH, len(todo) // (8 * crowd)))
+    return (todo[i : i + size] for i in range(0, len(todo), size))
+
+
 _WORKERS: dict[str, "_Worker"] = {}
 
 
-def _chunk_on_worker(token: str, packed: bytes, chunk: tuple[int, ...], one_core: bool) -> None:
-    """Compute and write one chunk in a worker process; the plan is unpacked and compiled once."""
+def _batch_on_worker(token: str, packed: bytes, batch: list[tuple[int, ...]], one_core: bool) -> int:
+    """Compute and write some chunks in a worker process, and return how many; the plan is unpacked and compiled once."""
     import pickle
 
     if token not in _WORKERS:
         if one_core:
-            _take_one_core()
+            os.environ["NPROC"] = "1"  # threads of XLA, which starts below; otherwise every worker takes as many as there are cores
         _WORKERS.clear()
         _WORKERS[token] = _Worker(pickle.loads(packed))
     worker = _WORKERS[token]
-    worker.write(chunk, worker.compute(chunk))
-
-
-def _take_one_core() -> None:
-    """Keep this process on a core of its own, before JAX starts as many threads as there are cores."""
-    from distributed import get_worker
-
-    number = str(get_worker().name)
-    if hasattr(os, "sched_setaffinity") and number.isdigit():
-        cores = sorted(os.sched_getaffinity(0))
-        os.sched_setaffinity(0, {cores[int(number) % len(cores)]})
+    for chunk in batch:
+        worker.write(chunk, worker.compute(chunk))
+    return len(batch)
 
 
 class _Worker:
@@ -284,7 +301,7 @@ class _Worker:
     def __init__(self, plan: Plan) -> None:
         import zarr
 
-        self.plan, self.block = plan, block_function(plan.fn, plan.params, plan.name)
+        self.plan, self.block = plan, block_function(plan.fn, plan.params, plan.name, plan.dtype)
         root = zarr.open_group(plan.folder, mode="r+")
         self.arrays: dict[str, Any] = {name: root[name].with_config({"write_empty_chunks": True}) for name in plan.outputs}  # type: ignore[union-attr]
 
@@ -301,7 +318,7 @@ class _Worker:
         region = tuple(slice(i * size, min((i + 1) * size, whole)) for i, size, whole in ends)
         inside = tuple(slice(0, part.stop - part.start) for part in region)
         for name in self.plan.outputs:
-            self.arrays[name][region] = block[name][inside].astype(self.arrays[name].dtype, copy=False)
+            self.arrays[name][region] = block[name][inside]
 
 
 def _padded(values: np.ndarray, size: int) -> np.ndarray:

@@ -2,9 +2,13 @@
 
 Two questions are asked, because the answer differs: *every* input differs from point to point (what a sample of uncertain inputs looks
 like), or six do and the rest are constants the compiler folds (what a sweep looks like). The value is asked twice too: the whole estimate
-with all its parts, and one number of it.
+with all its parts, and one number of it. A gradient is by every input; where six vary it is also taken by those six alone.
 """
 
+import json
+import os
+import subprocess
+import sys
 import time
 from typing import Any
 
@@ -15,7 +19,7 @@ import numpy as np
 from nvlinklab import scenario as sc
 from nvlinklab._struct import leaves, replace_path
 from nvlinklab.analysis._paths import as_floats, flat_leaves, with_leaves
-from nvlinklab.bench.machine import best_of
+from nvlinklab.bench.machine import best_times
 from nvlinklab.serving.decode import decode_step, total
 from nvlinklab.workload.traffic import mean_context
 
@@ -58,32 +62,66 @@ def points(s: Any, paths: tuple[str, ...], count: int) -> dict[str, Any]:
     return {path: jnp.asarray(float(values[path]) * random.uniform(0.7, 1.3, count)) for path in paths}
 
 
-def compiled(fn: Any, s: Any, varied: dict[str, Any]) -> tuple[Any, float]:
-    """Return a compiled function of many points, and the seconds that took."""
+def compiled(fn: Any, s: Any, varied: dict[str, Any], by_those: bool = False) -> tuple[Any, float]:
+    """Return a compiled function of many points, and the seconds that took; on demand its value and gradient by what varies."""
+
+    def one(changes: dict[str, Any]) -> Any:
+        return fn(with_leaves(s, changes))
+
     started = time.perf_counter()
-    program = jax.jit(jax.vmap(lambda changes: fn(with_leaves(s, changes)))).lower(varied).compile()
+    program = jax.jit(jax.vmap(jax.value_and_grad(one) if by_those else one)).lower(varied).compile()
     return program, time.perf_counter() - started
 
 
 MANY, FEW = 32768, 8192
-"""Points per call; few for derivatives by inputs that all vary, whose hundreds of intermediate arrays should stay in the cache."""
+"""Points per call; few for derivatives, whose hundreds of intermediate arrays should stay in the cache."""
+
+WHICH = ("every input varies", "six inputs vary")
+GRADIENT = jax.value_and_grad(cost)
+CASES = {
+    "whole estimate": everything, "one number": cost, "one number and gradient": GRADIENT,
+    "one number and gradient by those six": cost, "decode step": step, "decode step and gradient": jax.value_and_grad(step),
+    "decode step, Hessian-vector product": product,
+}  # fmt: skip
+CORE = ("whole estimate", "one number", "one number and gradient")
+
+FUSED = "--xla_backend_extra_options=xla_cpu_use_multi_output_fusion=true"
+"""Lets XLA fuse loops that have several results, as gradients do. Off by default in XLA, and in this package."""
 
 
-def measure(repeat: int = 5) -> dict[str, dict[str, float]]:
-    """Return points per second, seconds to compile and points per call of every case."""
-    s = base()
-    cases = {
-        "whole estimate": everything, "one number": cost, "one number and gradient": jax.value_and_grad(cost),
-        "decode step": step, "decode step and gradient": jax.value_and_grad(step), "decode step, Hessian-vector product": product,
-    }  # fmt: skip
+def case(name: str, which: str) -> tuple[Any, dict[str, Any], float]:
+    """Return a compiled case, its points and the seconds it took to compile."""
+    s, paths = base(), SIX if which == WHICH[1] else None
+    few = "gradient" in name or "Hessian" in name
+    varied = points(s, paths or tuple(flat_leaves(s)), FEW if few else MANY)
+    program, seconds = compiled(CASES[name], s, varied, by_those=name.endswith("those six"))
+    return program, varied, seconds
+
+
+def measure(repeat: int = 5, names: tuple[str, ...] = tuple(CASES)) -> dict[str, dict[str, float]]:
+    """Return points per second, processor time per point [s], seconds to compile and points per call of every case."""
     found = {}
-    for which, paths in (("every input varies", tuple(flat_leaves(s))), ("six inputs vary", SIX)):
-        for name, fn in cases.items():
-            slopes = "gradient" in name or "Hessian" in name
-            count = FEW if slopes and paths != SIX else MANY
-            varied = points(s, paths, count)
-            program, seconds = compiled(fn, s, varied)
+    for which in WHICH:
+        for name in names:
+            if name.endswith("those six") and which != WHICH[1]:
+                continue
+            program, varied, seconds = case(name, which)
             jax.block_until_ready(program(varied))
-            run = best_of(lambda program=program, varied=varied: jax.block_until_ready(program(varied)), repeat)
-            found[f"{name}, {which}"] = {"points_per_s": count / run, "compile_s": seconds, "points_per_call": count}
+            wall, used = best_times(lambda program=program, varied=varied: jax.block_until_ready(program(varied)), repeat)
+            count = len(next(iter(varied.values())))
+            found[f"{name}, {which}"] = {
+                "points_per_s": count / wall, "cpu_ns_per_point": used / count * 1e9, "compile_s": seconds, "points_per_call": count,
+            }  # fmt: skip
     return found
+
+
+def measure_fused(repeat: int = 5) -> dict[str, dict[str, float]]:
+    """Return the same of the whole estimate, one number and its gradient in a fresh process where loops with several results are fused."""
+    flags = f"{os.environ.get('XLA_FLAGS', '')} {FUSED}".strip()
+    command = [sys.executable, "-m", "nvlinklab.bench.model", str(repeat)]
+    done = subprocess.run(command, env=os.environ | {"XLA_FLAGS": flags}, capture_output=True, text=True, check=True)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+if __name__ == "__main__":
+    print(json.dumps(measure(int(sys.argv[1]), CORE)))

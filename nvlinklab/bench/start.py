@@ -20,11 +20,12 @@ BOOK = {"the book, strict": [*CLI, "book", "build"]}
 def measure(repeat: int = 3, ledger: bool = True, book: bool = False) -> dict[str, dict[str, float]]:
     """Return seconds, and the ratio to starting Python, which carries over to another machine."""
     once = (LEDGER if ledger else {}) | (BOOK if book else {})
-    seconds = {name: best_of(lambda c=command: _quiet(c), repeat) for name, command in COMMANDS.items()}
-    seconds |= {name: best_of(lambda c=command: _quiet(c, any_code=True), 1) for name, command in once.items()}
+    seconds = {name: best_of(lambda c=command: quiet(c), repeat) for name, command in COMMANDS.items()}
+    seconds |= {name: best_of(lambda c=command: quiet(c, any_code=True), 1) for name, command in once.items()}
     unit = seconds["start Python"]
     return {name: {"seconds": round(value, 3), "ratio": round(value / unit, 1)} for name, value in seconds.items()}
 
 
-def _quiet(command: list[str], any_code: bool = False) -> None:
+def quiet(command: list[str], any_code: bool = False) -> None:
+    """Run a command to its end and drop what it says."""
     subprocess.run(command, check=not any_code, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

@@ -46,16 +46,31 @@ def child(folder: str, points: int, workers: int) -> None:
     from nvlinklab.analysis.store import sweep_to_zarr
 
     started, ticks = time.perf_counter(), []
+
+    def tick(done: int, total: int) -> None:
+        half = ticks and ticks[-1][1] < total // 2 <= done
+        ticks.append((time.perf_counter(), done, total, _processor_time() if half or done == total else None))
+
     scenario = sc.build("deepseek-r1", "gb200-nvl72", 64.0).scenario
-    sweep_to_zarr(
-        cost, scenario, axes(points), folder, dtype="float32", workers=workers,
-        progress=lambda done, total: ticks.append((time.perf_counter(), done, total))
-    )  # fmt: skip
+    sweep_to_zarr(cost, scenario, axes(points), folder, dtype="float32", workers=workers, progress=tick)
     seconds = time.perf_counter() - started
-    skip = len(ticks) // 2 if workers else min(1, len(ticks) - 2)  # workers start and compile one after the other: the second half counts
-    (first, done, total), (last, end, _) = ticks[skip], ticks[-1]
+    # workers start and compile one after the other: the second half counts, from the last chunk of those that arrived together
+    skip = len(ticks) // 2 if workers else min(1, len(ticks) - 2)
+    skip = max(i for i, t in enumerate(ticks[:-1]) if i <= skip or t[0] - ticks[skip][0] < 1e-3)
+    (first, done, total, _), (last, end, *_) = ticks[skip], ticks[-1]
     rate = (end - done) / total * points / (last - first) if last > first else points / seconds
-    print(json.dumps({"seconds": seconds, "points_per_s": rate, "rss": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}))
+    used = [(done, processor) for _, done, _, processor in ticks if processor is not None]
+    cpu = (used[-1][1] - used[0][1]) / ((used[-1][0] - used[0][0]) / total * points) * 1e9 if len(used) > 1 else float("nan")
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    print(json.dumps({"seconds": seconds, "points_per_s": rate, "cpu_ns_per_point": cpu, "rss": peak}))
+
+
+def _processor_time() -> float:
+    """Return the processor time of this process and its workers so far [s]."""
+    import psutil
+
+    whole = psutil.Process()
+    return sum(sum(process.cpu_times()[:2]) for process in [whole, *whole.children(recursive=True)])
 
 
 def _started(folder: Path, points: int, workers: int) -> subprocess.Popen[str]:
@@ -69,7 +84,7 @@ def run(folder: Path, points: int, workers: int) -> dict[str, Any]:
     process, peak = _started(folder, points, workers), 0
     while process.poll() is None:
         peak = max(peak, _memory(process.pid))
-        time.sleep(0.1)
+        time.sleep(0.2)
     said = process.stdout.read() if process.stdout else ""
     if process.returncode:
         raise RuntimeError(f"the sweep of {points:,} points ended with code {process.returncode}")
@@ -77,6 +92,7 @@ def run(folder: Path, points: int, workers: int) -> dict[str, Any]:
     size = sum(f.stat().st_size for f in folder.rglob("*") if f.is_file())
     return {
         "points": points, "workers": workers, "seconds": round(found["seconds"], 2), "points_per_s": round(found["points_per_s"]),
+        "cpu_ns_per_point": round(found["cpu_ns_per_point"], 2) if found["cpu_ns_per_point"] == found["cpu_ns_per_point"] else None,
         "peak_memory": max(peak, int(found["rss"])), "stored": size,
     }  # fmt: skip
 
