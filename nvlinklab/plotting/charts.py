@@ -21,7 +21,8 @@ def _wrapped(text: str, width: int) -> str | list[str]:
     return lines if len(lines) > 1 else text
 
 
-def _finish(chart: Any, title: str, subtitle: str, alt_text: str) -> Any:
+def finish(chart: Any, title: str, subtitle: str, alt_text: str) -> Any:
+    """Return a chart with its title, its subtitle and its alternative text, which must say something."""
     if len(alt_text) < MIN_ALT_TEXT:
         raise SpecError(f"alt text {alt_text!r} is too short; say in a sentence what the chart shows")
     lines = {"text": _wrapped(title, TITLE_WIDTH)} | ({"subtitle": _wrapped(subtitle, SUBTITLE_WIDTH)} if subtitle else {})
@@ -101,7 +102,7 @@ def bars(
         )
     said = f"; reference line at {reference:.4g}" if reference is not None else ""
     alt_text = alt_text or f"Bars, {x_title}: {_listed(frame, y, x)}{said}."
-    return _finish(alt.layer(*layers).properties(height=alt.Step(34)), title, subtitle, alt_text)
+    return finish(alt.layer(*layers).properties(height=alt.Step(34)), title, subtitle, alt_text)
 
 
 def lines(
@@ -143,7 +144,7 @@ def lines(
             layers.append(marks.mark_text(align="left", dx=8, dy=-6).encode(text=f"{points_label}:N"))
     marked = f". Points: {_listed(points, points_label, y)}" if points is not None and points_label else ""
     alt_text = alt_text or f"Lines, {y_title} against {x_title}: {_along(frame, x, y, color)}{marked}."
-    return _finish(alt.layer(*layers), title, subtitle, alt_text)
+    return finish(alt.layer(*layers), title, subtitle, alt_text)
 
 
 def levels(chart: Any, frame: pd.DataFrame, y: str) -> Any:
@@ -183,7 +184,7 @@ def tornado(
     layers += [left] if min(values) < 0 else []
     chart = alt.layer(*layers).properties(height=alt.Step(30))
     alt_text = alt_text or f"Elasticities as bars, the strongest first: {_listed(ordered, name, value)}."
-    return _finish(chart, title, subtitle, alt_text)
+    return finish(chart, title, subtitle, alt_text)
 
 
 def waterfall(
@@ -211,7 +212,7 @@ def waterfall(
     steps = ", ".join(f"{label} {factor:.3g}x" for label, factor in factors.items())
     alt_text = alt_text or f"Factors that multiply from {start_label} to {end_label}: {steps}; together {level:.4g}x."
     note = f"{start_label} = 1" + (f"; {subtitle}" if subtitle else "")
-    return _finish(alt.layer(bar, text).properties(height=alt.Step(34)), title, note, alt_text)
+    return finish(alt.layer(bar, text).properties(height=alt.Step(34)), title, note, alt_text)
 
 
 def roofline(
@@ -244,4 +245,4 @@ def roofline(
     ridges = ", ".join(f"{r['name']} with its ridge at {r['flops'] / r['bw']:.0f}" for r in roofs.to_dict("records"))
     marked = f" Operators by FLOP/B: {_listed(kernels, 'name', 'intensity')}." if len(kernels) else ""
     alt_text = alt_text or f"Rooflines: {ridges} FLOP/B.{marked}"
-    return _finish(alt.layer(*layers), title, subtitle, alt_text)
+    return finish(alt.layer(*layers), title, subtitle, alt_text)

@@ -8,7 +8,7 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from nvlinklab.plotting.charts import _finish
+from nvlinklab.plotting.charts import finish
 from nvlinklab.units import number_text
 
 Paint = Mapping[str, tuple[str, str]]  # part -> fill and the ink that shows on it
@@ -78,7 +78,7 @@ def shares(
         for group, rows in frame.groupby(name, sort=False)
     )
     chart = alt.layer(bar, text, *names).properties(height=alt.Step(40), width=WIDTH)
-    return _finish(chart, title, subtitle, alt_text or f"Bars divided into parts. {said}.")
+    return finish(chart, title, subtitle, alt_text or f"Bars divided into parts. {said}.")
 
 
 def intervals(
@@ -107,7 +107,7 @@ def intervals(
     rows = [row for row in frame.to_dict("records") if not math.isnan(row[value])]
     said = ", ".join(f"{row[name]} {row[value]:.0%} ({row[low]:.0%} to {row[high]:.0%})" for row in rows)
     chart = alt.layer(*layers, *names).properties(height=alt.Step(46), width=WIDTH)
-    return _finish(chart, title, subtitle, alt_text or f"Points with intervals, {x_title}: {said}.")
+    return finish(chart, title, subtitle, alt_text or f"Points with intervals, {x_title}: {said}.")
 
 
 def ranked(
@@ -133,7 +133,7 @@ def ranked(
     text = base.mark_text(aria=False, align="left", dx=5).encode(text=f"{label}:N")
     said = "; ".join(f"{row[name]}: {number_text(row[value], 3)}, {row[label]}" for row in frame.to_dict("records"))
     chart = alt.layer(bar, text, *names).properties(height=alt.Step(40), width=WIDTH)
-    return _finish(chart, title, subtitle, alt_text or f"Bars, {x_title}: {said}.")
+    return finish(chart, title, subtitle, alt_text or f"Bars, {x_title}: {said}.")
 
 
 def ring(
@@ -201,7 +201,7 @@ def ring(
         for side in sorted(set(labels["right"]))
     ]
     chart = alt.layer(leaders, drawn, marks, *texts).properties(width=400, height=400)
-    return _finish(chart, title, subtitle, alt_text)
+    return finish(chart, title, subtitle, alt_text)
 
 
 def _beside(spots: Sequence[tuple[str, float, float]]) -> pd.DataFrame:
