@@ -21,17 +21,21 @@ if "jax" in sys.modules:
 
 _SUBPACKAGES = (
     "analysis",
+    "calibration",
     "claims",
     "economics",
     "hardware",
     "io",
     "kernel",
+    "live",
     "network",
     "plotting",
     "quantities",
     "scenario",
     "serving",
     "units",
+    "validation",
+    "whatif",
     "workload",
 )
 _HEADLINES = {
@@ -51,17 +55,21 @@ _HEADLINES = {
 if TYPE_CHECKING:
     from nvlinklab import (
         analysis,
+        calibration,
         claims,
         economics,
         hardware,
         io,
         kernel,
+        live,
         network,
         plotting,
         quantities,
         scenario,
         serving,
         units,
+        validation,
+        whatif,
         workload,
     )
     from nvlinklab.analysis.attribution import shapley
@@ -76,17 +84,21 @@ if TYPE_CHECKING:
 
 __all__ = [  # noqa: RUF022  (the sub-packages first, then the headline names)
     "analysis",
+    "calibration",
     "claims",
     "economics",
     "hardware",
     "io",
     "kernel",
+    "live",
     "network",
     "plotting",
     "quantities",
     "scenario",
     "serving",
     "units",
+    "validation",
+    "whatif",
     "workload",
     "break_even",
     "describe",

@@ -32,6 +32,7 @@ LAYERS = {  # what each part may use besides itself
     "validation": BASE | {"io", "calibration"},
     "claims": BASE | {"io", "hardware", "workload", "network", "kernel", "serving", "economics", "analysis"},
     "scenario": BASE | {"io", "hardware", "workload", "network", "kernel", "serving", "economics"},
+    "whatif": BASE | {"io", "hardware", "workload", "network", "kernel", "serving", "economics", "claims", "scenario", "live"},
     "notebook": BASE | {"claims", "plotting", "live"},
     "notebooks": BASE | {"io"},
     "book": BASE | {"io"},
