@@ -3,16 +3,16 @@
 document.addEventListener("DOMContentLoaded", () => {
   const place = document.querySelector(".nvl-ledger-filter");
   if (!place) return;
+  document.body.removeAttribute("data-bs-spy"); // marking the place in the contents would lay out every chapter at once
   const data = JSON.parse(place.querySelector("script").textContent);
 
   const claims = []; // in the order of the page
   for (const row of document.querySelectorAll("tr.nvl-row")) {
     if (row.classList.contains("nvl-first"))
-      claims.push({ id: row.id, order: claims.length, rows: [], home: row.parentElement, text: "", ...data.claims[row.id] });
-    const claim = claims.at(-1);
-    claim.rows.push(row);
-    claim.text += ` ${row.textContent.toLowerCase()}`;
+      claims.push({ id: row.id, order: claims.length, rows: [], home: row.parentElement, ...data.claims[row.id] });
+    claims.at(-1).rows.push(row);
   }
+  const text = (claim) => (claim.text ??= claim.rows.map((row) => row.textContent.replace(/<[^>]*>/g, " ").toLowerCase()).join(" ")); // read when first asked for
   const byId = new Map(claims.map((claim) => [claim.id, claim]));
   const sections = [...document.querySelectorAll(".nvl-ledger-chapter")];
 
@@ -91,15 +91,15 @@ document.addEventListener("DOMContentLoaded", () => {
     let count = 0;
     for (const claim of claims) {
       const fits =
-        words.every((word) => claim.text.includes(word)) &&
+        (!words.length || words.every((word) => text(claim).includes(word))) &&
         (!controls.verdict.value || verdicts.includes(claim.verdict)) &&
         (!article.value || claim.article === article.value) &&
         (!chapter.value || claim.chapter === chapter.value) &&
         (!tag.value || claim.tag === tag.value);
-      for (const row of claim.rows) {
-        row.hidden = !fits && claim !== pinned;
-        row.classList.toggle("nvl-pinned", claim === pinned);
-      }
+      const [hidden, marked] = [!fits && claim !== pinned, claim === pinned];
+      if (hidden !== (claim.hidden ?? false)) for (const row of claim.rows) row.hidden = hidden;
+      if (marked !== (claim.marked ?? false)) for (const row of claim.rows) row.classList.toggle("nvl-pinned", marked);
+      Object.assign(claim, { hidden, marked });
       claim.fits = fits;
       count += fits;
     }
@@ -129,7 +129,9 @@ document.addEventListener("DOMContentLoaded", () => {
     apply();
     if (!pinned) return;
     for (const row of pinned.rows) for (const part of row.querySelectorAll("details")) part.open = true;
-    pinned.rows[0].scrollIntoView();
+    const show = () => pinned?.rows[0].scrollIntoView();
+    show();
+    requestAnimationFrame(() => requestAnimationFrame(show)); // what came on screen has its real height now
   }
 
   const change = () => {

@@ -2,6 +2,10 @@
 document.addEventListener("DOMContentLoaded", () => {
   for (const element of document.querySelectorAll(".search-button-field, .theme-switch-button, summary[aria-label]"))
     element.removeAttribute("aria-label");
+  for (const summary of document.querySelectorAll(".bd-links summary")) {
+    const link = summary.closest("li")?.querySelector("a");
+    summary.setAttribute("aria-label", `Pages under ${link?.textContent.trim() ?? "this one"}`);
+  }
   for (const element of document.querySelectorAll(".theme-switch-button")) element.title ||= "Colour theme";
   const start = document.querySelector(".sidebar-primary-items__start");
   start?.setAttribute("role", "navigation");
@@ -15,12 +19,24 @@ document.addEventListener("DOMContentLoaded", () => {
     head.replaceWith(cell);
   }
 
-  const reachable = () => {
-    for (const box of document.querySelectorAll(".pst-scrollable-table-container, .nvl-chart, div.output.text_html")) {
-      if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
-      else box.removeAttribute("tabindex");
+  document.addEventListener(
+    "toggle",
+    ({ target }) => {
+      const later = target.querySelector(":scope > noscript"); // what is folded away becomes elements when it is first opened
+      if (later) later.outerHTML = later.textContent;
+    },
+    true,
+  );
+  document.querySelector(".btn-download-pdf-button")?.addEventListener("click", () => window.print());
+  document.querySelector(".bd-search-container input[type=search], #main-content form.bd-search input")?.focus(); // on the search page
+
+  // What scrolls sideways is reached by keyboard. The observer reports what is on screen, so that nothing else has to be laid out.
+  const watch = new ResizeObserver((entries) => {
+    for (const { target } of entries) {
+      if (target.scrollWidth > target.clientWidth || target.scrollHeight > target.clientHeight) target.tabIndex = 0;
+      else target.removeAttribute("tabindex");
     }
-  };
-  reachable();
-  window.addEventListener("resize", reachable);
+  });
+  const scrolling = "pre, .pst-scrollable-table-container, .nvl-chart, .cell_output > .output, mjx-container[display]";
+  for (const box of document.querySelectorAll(scrolling)) watch.observe(box);
 });

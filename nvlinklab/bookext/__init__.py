@@ -7,19 +7,42 @@ of it, and an id or a name that does not exist is a warning, which breaks the st
 from importlib.metadata import version
 from typing import Any
 
-from nvlinklab.bookext import about, charts, context, details, downloads, ledger, lists, overview, places, roles, vendor
+from nvlinklab.bookext import (
+    about,
+    api,
+    charts,
+    citation,
+    context,
+    details,
+    downloads,
+    formulas,
+    headline,
+    ledger,
+    lists,
+    overview,
+    places,
+    preview,
+    roles,
+    vendor,
+    verdicts,
+)
 from nvlinklab.bookext.charts import VegaLiteMime
 
 __all__ = ["VegaLiteMime", "setup"]
+
+PARTS = (
+    context, formulas, roles, ledger, details, lists, about, api, citation, headline, vendor, charts, places, downloads, overview, preview,
+    verdicts,
+)  # fmt: skip
 
 
 def setup(app: Any) -> dict[str, Any]:
     """Register everything with Sphinx."""
     app.add_config_value("nvl_data", "", "env", str)
     app.add_config_value("nvl_ledger_page", "book/ledger", "env", str)
-    for part in (context, roles, ledger, details, lists, about, vendor, charts, places, downloads, overview):
+    for part in PARTS:
         part.setup(app)
     app.add_css_file("nvl.css")
-    for script in ("charts.js", "page.js", "ledger.js"):
+    for script in ("charts.js", "live.js", "page.js", "ledger.js"):
         app.add_js_file(script, loading_method="defer")
     return {"version": version("nvlinklab"), "parallel_read_safe": True, "parallel_write_safe": True}

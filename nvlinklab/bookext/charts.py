@@ -1,8 +1,15 @@
-"""Charts: a Vega-Lite specification becomes a still picture with alternative text, which `charts.js` replaces by the live chart."""
+"""Charts: a Vega-Lite specification becomes a still picture with alternative text, which `charts.js` replaces by the live chart.
 
+Under it stand the data it shows, to take away, and in a notebook a link to the cell that made it.
+"""
+
+import csv
 import hashlib
 import html
+import io
 import json
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +20,7 @@ from nvlinklab.bookext.context import kept
 MIME = "application/vnd.vegalite.v5+json"
 VEGA_LITE = "6.4"
 """The Vega-Lite version of the bundled runtime; Altair 6.3 writes specs for it."""
-STILLS = "charts"
+FILES, FOLDER = "charts", "charts"
 
 
 class VegaLiteMime:
@@ -27,46 +34,117 @@ class VegaLiteMime:
         if inline or data.mime_type != MIME:
             return None
         spec = data.content
-        description = spec.get("description")
-        if not description:
+        if not spec.get("description"):
             renderer.logger.warning("chart without a description (alternative text)", subtype="alt", line=data.line)
-        key, payload = _payload(spec)
-        uri = renderer.write_file([f"chart-{key}.svg"], _still(renderer, data, spec).encode(), overwrite=True)
-        box = nodes.container(classes=["nvl-chart", "output"])
-        box += nodes.container("", nodes.image(uri=uri, alt=description or "Chart"), classes=["nvl-chart-view"])
-        box += nodes.raw("", _script(payload), format="html")
-        return [box]
+        try:
+            return [_box(renderer.renderer.sphinx_env, spec)]
+        except ValueError as exc:
+            renderer.logger.warning(f"chart does not compile: {exc}", subtype="chart", line=data.line)
+            return []
 
 
 def chart(env: Any, made: Any) -> nodes.container:
-    """Return an Altair chart made while the book is built; its picture is written when the pages are."""
-    import vl_convert
-
-    spec = made.to_dict()
-    key, payload = _payload(spec)
-    name = f"chart-{key}.svg"
-    kept(env, STILLS).setdefault(env.docname, {})[name] = vl_convert.vegalite_to_svg(spec, vl_version=VEGA_LITE)
-    address = f"{'../' * env.docname.count('/')}_static/{STILLS}/{name}"
-    picture = f'<img src="{address}" alt="{html.escape(spec["description"])}">'
-    box = nodes.container(classes=["nvl-chart", "output"])
-    box += nodes.container("", nodes.raw("", picture, format="html"), classes=["nvl-chart-view"])
-    box += nodes.raw("", _script(payload), format="html")
-    return box
+    """Return an Altair chart made while the book is built."""
+    return _box(env, made.to_dict())
 
 
 def setup(app: Any) -> None:
-    """Write the pictures once the pages are written."""
+    """Link each chart to the cell that made it; write the pictures and the tables once the pages are written."""
+    app.connect("doctree-read", _link_cells)
     app.connect("build-finished", _write)
+
+
+def _box(env: Any, spec: dict[str, Any]) -> nodes.container:
+    """The chart's picture, links to its data, and its specification, from which `charts.js` draws it."""
+    import vl_convert
+
+    key, payload = _payload(spec)
+    room = {"left": 16, "right": 16, "top": 5, "bottom": 5}  # the reader's fonts may be wider than those it is measured with
+    still = {"padding": room} | spec | {"config": spec.get("config", {}) | {"background": "transparent"}}
+    svg = vl_convert.vegalite_to_svg(still, vl_version=VEGA_LITE)
+    files = kept(env, FILES).setdefault(env.docname, {})
+    folder = f"{'../' * env.docname.count('/')}_static/{FOLDER}"
+    first = not files
+    files[f"chart-{key}.svg"] = svg
+    size = "".join(f' {side}="{value}"' for side, value in _size(svg).items())
+    lazy = ' fetchpriority="high"' if first else ' loading="lazy"'
+    picture = f'<img src="{folder}/chart-{key}.svg" alt="{html.escape(spec.get("description") or "Chart")}"{size}{lazy}>'
+    links = nodes.paragraph(classes=["nvl-chart-links"])
+    tables = rows(spec)
+    for number, table in enumerate(tables, 1):
+        name = f"chart-{key}{f'-{number}' if len(tables) > 1 else ''}.csv"
+        files[name] = to_csv(table)
+        words = f"Data {number} (CSV)" if len(tables) > 1 else "Data (CSV)"
+        links += nodes.raw("", f'<a href="{folder}/{name}" download>{words}</a>', format="html")
+    box = nodes.container(classes=["nvl-chart", "output"])
+    box += nodes.container("", nodes.raw("", picture, format="html"), classes=["nvl-chart-view"])
+    box += nodes.raw("", _script(payload), format="html")
+    figure = nodes.container(classes=["nvl-figure"])
+    figure += [box, links]
+    return figure
+
+
+def rows(spec: dict[str, Any]) -> list[list[dict[str, Any]]]:
+    """Return the tables behind a chart: each a list of rows, in the order in which the chart names them."""
+    found = [spec.get("datasets", {}).get(name) for name in _named(spec)]
+    own = [part["values"] for part in _parts(spec) if isinstance(part.get("values"), list)]
+    return [t for t in [*found, *own] if t and all(isinstance(row, dict) for row in t)]
+
+
+def to_csv(table: list[dict[str, Any]]) -> str:
+    """Write rows as CSV, one column a field, in the order in which fields appear."""
+    columns = list(dict.fromkeys(name for row in table for name in row))
+    out = io.StringIO()
+    writer = csv.DictWriter(out, columns, restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(table)
+    return out.getvalue()
+
+
+def _named(spec: dict[str, Any]) -> list[str]:
+    names = [part["name"] for part in _parts(spec) if part.get("name") in spec.get("datasets", {})]
+    return list(dict.fromkeys([*names, *spec.get("datasets", {})]))
+
+
+def _parts(spec: Any) -> Iterator[dict[str, Any]]:
+    """Every `data` of a chart and of what it is composed of."""
+    if isinstance(spec, dict):
+        if isinstance(spec.get("data"), dict):
+            yield spec["data"]
+        for key, value in spec.items():
+            if key not in ("data", "datasets"):
+                yield from _parts(value)
+    elif isinstance(spec, list):
+        for one in spec:
+            yield from _parts(one)
+
+
+def _link_cells(_app: Any, doctree: nodes.document) -> None:
+    """Under each chart of a notebook, link to the cell whose output it is."""
+    for cell in [c for c in doctree.findall(nodes.container) if c.get("nb_element") == "cell_code"]:
+        source = next((c for c in cell.findall(nodes.container) if c.get("nb_element") == "cell_code_source"), None)
+        for links in [p for p in cell.findall(nodes.paragraph) if "nvl-chart-links" in p["classes"] and source is not None]:
+            anchor = f"cell-{cell['cell_index']}"
+            if source is not None and anchor not in source["ids"]:
+                source["ids"].append(anchor)
+            links += nodes.raw("", f'<a href="#{anchor}">Made by this cell</a>', format="html")
 
 
 def _write(app: Any, error: Exception | None) -> None:
     if error or app.builder.format != "html":
         return
-    folder = Path(app.outdir) / "_static" / STILLS
-    for pictures in kept(app.env, STILLS).values():
-        for name, svg in pictures.items():
+    folder = Path(app.outdir) / "_static" / FOLDER
+    for files in kept(app.env, FILES).values():
+        for name, text in files.items():
             folder.mkdir(parents=True, exist_ok=True)
-            (folder / name).write_text(svg, encoding="utf-8")
+            (folder / name).write_text(text, encoding="utf-8")
+
+
+def _size(svg: str) -> dict[str, int]:
+    """The width and height that a picture states, in pixels."""
+    head = svg[: svg.index(">")]
+    found = {side: re.search(rf'\s{side}="([\d.]+)"', head) for side in ("width", "height")}
+    return {side: round(float(match[1])) for side, match in found.items() if match}
 
 
 def _payload(spec: dict[str, Any]) -> tuple[str, str]:
@@ -77,13 +155,3 @@ def _payload(spec: dict[str, Any]) -> tuple[str, str]:
 def _script(payload: str) -> str:
     safe = payload.replace("</", "<\\/")
     return f'<script type="application/json">{safe}</script>'
-
-
-def _still(renderer: Any, data: Any, spec: dict[str, Any]) -> str:
-    import vl_convert
-
-    try:
-        return vl_convert.vegalite_to_svg(spec, vl_version=VEGA_LITE)
-    except ValueError as exc:
-        renderer.logger.warning(f"chart does not compile: {exc}", subtype="chart", line=data.line)
-        return "<svg xmlns='http://www.w3.org/2000/svg'/>"

@@ -1,4 +1,8 @@
-"""A part that opens on demand: HTML's own `<details>`, which needs no script."""
+"""A part that opens on demand: HTML's own `<details>`, which needs no script.
+
+A page may hold hundreds of them. Their content stands in a `<noscript>`, which a browser that runs scripts keeps as text; `page.js`
+turns it into elements when a part is first opened, and a browser without scripts shows it as it is.
+"""
 
 from collections.abc import Iterable
 from typing import Any
@@ -20,12 +24,12 @@ def fold(title: str, content: Iterable[nodes.Node]) -> Fold:
 def visit_html(translator: Any, node: Fold) -> None:
     """Open the element and write its title."""
     translator.body.append(translator.starttag(node, "details"))
-    translator.body.append(f"<summary>{translator.encode(node['title'])}</summary>\n")
+    translator.body.append(f"<summary>{translator.encode(node['title'])}</summary>\n<noscript>")
 
 
 def depart_html(translator: Any, _: Fold) -> None:
     """Close the element."""
-    translator.body.append("</details>\n")
+    translator.body.append("</noscript></details>\n")
 
 
 def pass_through(_translator: Any, _node: Fold) -> None:

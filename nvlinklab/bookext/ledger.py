@@ -9,8 +9,9 @@ from docutils import nodes
 from nvlinklab.bookext.context import ResultDirective, claims, results
 from nvlinklab.bookext.details import claim_facts
 from nvlinklab.bookext.fold import fold
-from nvlinklab.bookext.parts import anchor, badge, entry, page_link, paragraph, row, simple_table, span, table
+from nvlinklab.bookext.parts import anchor, badge, entry, page_link, paragraph, row, span, table
 from nvlinklab.bookext.places import place_link
+from nvlinklab.bookext.verdicts import PREFIX
 from nvlinklab.claims.ledger import DOCUMENTS, Chapter, Ledger
 from nvlinklab.claims.overview import TAGS
 from nvlinklab.claims.page import MEANINGS, OUTCOMES, Line, Results
@@ -65,7 +66,8 @@ class VerdictMeanings(ResultDirective):
 
     def show(self) -> list[nodes.Node]:
         """Return the table."""
-        return [simple_table(("Verdict", "When"), [(badge(v), MEANINGS[v]) for v in VERDICTS], "nvl-meanings")]
+        rows = [row([badge(v), MEANINGS[v]], ids=[f"{PREFIX}{v}"]) for v in VERDICTS]
+        return [table(("Verdict", "When"), rows, "nvl-meanings")]
 
 
 class ChapterStatus(ResultDirective):

@@ -1,0 +1,154 @@
+"""What turns Sphinx's pages into light ones that a strict content security policy allows, the same on every build.
+
+In place: formulas are set, icons drawn, styles lifted out of the pages, one script and one style sheet made for all, and what no page
+needs is removed.
+"""
+
+import hashlib
+import re
+import shutil
+from pathlib import Path
+
+from nvlinklab.book import formulas, icons, policy, scripts, styles
+
+SHEET = "_static/book.css"
+OWN = ("nvl.css",)
+"""Style sheets kept whole: scripts make what they style."""
+USELESS = (
+    "_static/locales", "_static/webpack-macros.html", "_static/sbt-webpack-macros.html", "_static/scripts/fontawesome.js",
+    "_static/vendor/fontawesome",
+)  # fmt: skip
+ICON_FONTS = re.compile(r"@font-face\s*\{[^}]*Font Awesome[^}]*\}")
+_IMPORT = re.compile(r"""@import\s+(?:url\()?["']?([^"')]+)["']?\)?\s*;?""")
+ICONS = "_static/scripts/fontawesome.js"
+_FORWARD = """<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="refresh" content="0; url={address}"><title>{title}</title><link rel="icon" href="data:,"></head>
+<body><p><a href="{address}">{title}</a></p></body></html>
+"""
+_SHEETS = re.compile(r'\s*<link\b[^>]*?\bhref="([^"?]*\.css)[^"]*"[^>]*?\brel="stylesheet"[^>]*>|\s*<link\b[^>]*?\brel="stylesheet"[^>]*?\bhref="([^"?]*\.css)[^"]*"[^>]*>')  # fmt: skip  # noqa: E501
+_NOSCRIPT = re.compile(r"<noscript>\s*<style>\s*\.pst-js-only.*?</noscript>", re.DOTALL)
+_STYLE_BLOCK = re.compile(r"<style\b[^>]*>(.*?)</style>", re.DOTALL)
+_STYLED = re.compile(r'<[a-zA-Z][^<>]*?\sstyle="[^"]*"[^<>]*>')
+_PRINT = ' onclick="window.print()"'
+_VIEWPORT = re.compile(r'\s*<meta name="viewport"[^>]*>')
+
+
+def finish(html: Path) -> None:
+    """Finish the pages in a folder that Sphinx has just written."""
+    files = sorted(p for p in html.rglob("*.html") if "_static" not in p.relative_to(html).parts)
+    pages = {p.relative_to(html).as_posix(): p.read_text(encoding="utf-8") for p in files}
+    library = (html / ICONS).read_text(encoding="utf-8") if (html / ICONS).is_file() else ""
+    made = formulas.typeset(list(dict.fromkeys(f for text in pages.values() for f in formulas.formulas(text))))
+    lifted: dict[str, str] = {}
+    for name, text in pages.items():
+        text = formulas.fill(text, made)
+        text = icons.draw(text, library) if library else text
+        pages[name] = _outside_scripts(text, lambda part: _lift(part, lifted))
+    full = {name: scripts.scripts(text, name) for name, text in pages.items() if "</head>" in text}
+    parts = scripts.shared(html, full)
+    if parts:
+        address = scripts.bundle(html, parts)
+        pages |= {name: scripts.rewrite(html, name, pages[name], parts, address) for name in full}
+    _one_sheet(html, pages, lifted, made.css, parts)
+    pages |= _forwards(pages)
+    for name, text in pages.items():
+        (html / name).write_text(policy.guard(text, name) if "</head>" in text else text, encoding="utf-8")
+    formulas.copy_fonts(made.css, html / "_static")
+    _clear(html, parts)
+
+
+def _forwards(pages: dict[str, str]) -> dict[str, str]:
+    """Return the pages that lead from a folder to the start page, which Jupyter Book names in the first of them."""
+    found = re.search(r'http-equiv="Refresh" content="0; url=([^"]+)"', pages.get("index.html", ""))
+    start = found[1] if found else ""
+    if start not in pages:
+        return {}
+    title = re.search(r"<title>(.*?)</title>", pages[start], re.DOTALL)
+    folders = {name.rpartition("/")[0] for name in pages}
+    made = {}
+    for folder in sorted(folders):
+        address = "../" * (folder.count("/") + 1 if folder else 0) + start
+        made[f"{folder}/index.html".lstrip("/")] = _FORWARD.format(address=address, title=title[1].strip() if title else start)
+    return {name: text for name, text in made.items() if name == "index.html" or name not in pages}
+
+
+def _outside_scripts(text: str, change) -> str:
+    """Change what stands between the scripts of a page."""
+    pieces, start = [], 0
+    for match in policy.BLOCK.finditer(text):
+        pieces += [change(text[start : match.start()]), match[0]]
+        start = match.end()
+    return "".join([*pieces, change(text[start:])])
+
+
+def _lift(text: str, lifted: dict[str, str]) -> str:
+    """Turn styles written into a page into rules: `lifted` gathers them, `{rule: ""}`."""
+
+    def block(match: re.Match[str]) -> str:
+        lifted[re.sub(r"\s+", " ", match[1]).strip()] = ""
+        return ""
+
+    def element(match: re.Match[str]) -> str:
+        tag = match[0]
+        style = re.search(r'\sstyle="([^"]*)"', tag)
+        assert style is not None
+        wanted = style[1].strip().rstrip(";")
+        name = f"nvl-s{hashlib.sha256(wanted.encode()).hexdigest()[:8]}"
+        lifted[f".{name}{{{wanted}}}"] = ""
+        tag = tag.replace(style[0], "", 1)
+        if re.search(r'\sclass="', tag):
+            return re.sub(r'(\sclass=")', lambda m: f"{m[1]}{name} ", tag, count=1)
+        return re.sub(r"^<[\w-]+", lambda m: f'{m[0]} class="{name}"', tag)
+
+    text = _NOSCRIPT.sub("", text).replace(_PRINT, "")  # `page.js` does it
+    text = _STYLED.sub(element, _STYLE_BLOCK.sub(block, text))
+    return _VIEWPORT.sub("", text, count=text.count('name="viewport"') - 1) if text.count('name="viewport"') > 1 else text
+
+
+def _one_sheet(html: Path, pages: dict[str, str], lifted: dict[str, str], more: str, parts: list[scripts.Script]) -> None:
+    """Write the style sheet of all pages and make them load it."""
+    sheets: dict[str, list[str]] = {}
+    for name, text in pages.items():
+        found = [m[1] or m[2] for m in _SHEETS.finditer(text)]
+        sheets[name] = [s for s in (scripts.resolve(name, address) for address in found) if (html / s).is_file()]
+    listed = list(dict.fromkeys(s for each in sheets.values() for s in each))
+    if not listed:
+        return
+    words = set(styles.WORD.findall(" ".join(pages.values())))
+    words |= {w for part in parts if part.file for w in styles.WORD.findall((html / part.file).read_text(encoding="utf-8"))}
+    texts, read = [], set()
+    for sheet in listed:
+        css = styles.moved(_read(html, sheet, read), sheet.rpartition("/")[0], "_static")
+        texts.append(styles.used(css, words) if sheet.rpartition("/")[2] not in OWN else css)
+    content = "\n".join([*(ICON_FONTS.sub("", css) for css in texts), more, *sorted(lifted)]) + "\n"
+    (html / SHEET).write_text(content, encoding="utf-8")
+    stamp = hashlib.sha256(content.encode()).hexdigest()[:8]
+    for name, text in pages.items():
+        if sheets[name]:
+            link = f'<link rel="stylesheet" href="{"../" * name.count("/")}{SHEET}?v={stamp}">'
+            text = _SHEETS.sub(lambda m, name=name: "" if scripts.resolve(name, m[1] or m[2]) in listed else m[0], text)
+            pages[name] = text.replace("</title>", f"</title>\n{link}", 1)
+    for sheet in read:
+        (html / sheet).unlink()
+
+
+def _read(html: Path, sheet: str, read: set[str]) -> str:
+    """Read a style sheet with those it imports in their places; note in `read` which these were."""
+    folder = sheet.rpartition("/")[0]
+    read.add(sheet)
+
+    def imported(match: re.Match[str]) -> str:
+        other = scripts.resolve(sheet, match[1])
+        return styles.moved(_read(html, other, read), other.rpartition("/")[0], folder)
+
+    return _IMPORT.sub(imported, (html / sheet).read_text(encoding="utf-8"))
+
+
+def _clear(html: Path, parts: list[scripts.Script]) -> None:
+    """Remove what no page loads."""
+    for path in [*html.rglob("*.map"), html / ".buildinfo", *(html / name for name in USELESS), *(html / p.file for p in parts if p.file)]:
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)

@@ -1,0 +1,111 @@
+"""One script for every page, loaded after the page: what Sphinx and the theme load as a dozen, some of them before it."""
+
+import hashlib
+import re
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+from nvlinklab.book.policy import BLOCK, runs
+
+BUNDLE = "_static/book.js"
+THEME = """(() => {
+  const page = document.documentElement.dataset;
+  const dark = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
+  try { page.mode = localStorage.getItem("mode") || "auto"; } catch { page.mode = "auto"; }
+  page.theme = page.mode === "auto" ? dark : page.mode;
+})();"""
+"""The one program inside a page: the colours must be known before it is painted. The page's policy names its digest."""
+_FIRST = re.compile(r"dataset\.mode\s*=")
+_PAGE_NAME = re.compile(r"DOCUMENTATION_OPTIONS\.pagename = '([^']*)'")
+_LEFT_OUT = re.compile(r"window\.MathJax|searchInput\.focus|DOCUMENTATION_OPTIONS\.pagename")
+_SOURCE = re.compile(r'\bsrc="([^"?]*)[^"]*"')
+_PRELOAD = re.compile(r'\s*<link rel="preload" as="script"[^>]*>')
+_MAP = re.compile(r"^//# sourceMappingURL=.*$", re.MULTILINE)
+_THRASH = '["pre",".nboutput > .output_area",".cell_output > .output",".jp-RenderedHTMLCommon",".pst-scrollable-table-container"]'
+"""What the theme measures in a loop that makes the browser lay out the page once for each; `page.js` does the same without."""
+NOT_LOADED = ("fontawesome.js", "tex-chtml-full.js")
+
+
+class Script(NamedTuple):
+    """One script of a page: its file from the root of the book, or the program itself; and its other attributes."""
+
+    file: str
+    code: str
+    attributes: str
+
+
+def scripts(text: str, page: str) -> list[Script]:
+    """Return the scripts of a page in the order in which they run, data apart."""
+    found = []
+    for match in BLOCK.finditer(text):
+        source = _SOURCE.search(match[1])
+        rest = re.sub(r'\s*\b(?:src="[^"]*"|defer(?:="defer")?|data-cfasync="[^"]*")', "", match[1]).strip()
+        late = " defer" in match[1]
+        if source:
+            found.append((late, Script(resolve(page, source[1]), "", rest)))
+        elif runs(match[1]):
+            found.append((late, Script("", match[2].strip(), rest)))
+    return [s for late in (False, True) for is_late, s in found if is_late == late]
+
+
+def shared(html: Path, pages: dict[str, list[Script]]) -> list[Script]:
+    """Return the scripts that every page has and whose files are there, in the order of the first page."""
+    lists = [[s for s in each if not s.file or (html / s.file).is_file()] for each in pages.values()]
+    both = [s for s in lists[0] if all(s in other for other in lists[1:])] if lists else []
+    return list(dict.fromkeys(s for s in both if _wanted(s)))
+
+
+def bundle(html: Path, parts: list[Script]) -> str:
+    """Write scripts into one file and return its address from the root of the book."""
+    head = "DOCUMENTATION_OPTIONS.pagename = document.documentElement.dataset.page;"
+    texts = []
+    for part in sorted(parts, key=lambda s: bool(s.file)):  # settings first: late scripts read them as they start
+        text = part.code or _MAP.sub("", (html / part.file).read_text(encoding="utf-8")).strip().replace(_THRASH, "['[data-none]']")
+        texts.append(text + (f"\n{head}" if part.file.endswith("documentation_options.js") else ""))
+    content = "\n;\n".join(texts) + "\n"
+    (html / BUNDLE).write_text(content, encoding="utf-8")
+    return f"{BUNDLE}?v={hashlib.sha256(content.encode()).hexdigest()[:8]}"
+
+
+def rewrite(html: Path, page: str, text: str, parts: list[Script], address: str) -> str:
+    """Return a page that loads the bundle, and after it what only this page has."""
+    own = [s for s in scripts(text, page) if s not in parts and _wanted(s)]
+    root = "../" * page.count("/")
+    tags = [f'<script defer {" ".join(s.attributes for s in parts if s.attributes)} src="{root}{address}"></script>'.replace("  ", " ")]
+    for script in own:
+        file = script.file or _file(html, script.code)
+        place = "" if "//" in file else root
+        tags.append(f'<script defer {script.attributes} src="{place}{file}"></script>'.replace("  ", " "))
+    named = _PAGE_NAME.search(text)
+    text = _PRELOAD.sub("", BLOCK.sub(lambda m: "" if runs(m[1]) or _SOURCE.search(m[1]) else m[0], text))
+    if named:
+        text = text.replace("<html ", f'<html data-page="{named[1]}" ', 1)
+    text = text.replace('data-theme="auto"', 'data-theme="light"', 1)
+    first = f"<script>{THEME}</script>\n" if "<html " in text and "data-theme=" in text else ""
+    return text.replace("</head>", f"{first}{chr(10).join(tags)}\n</head>", 1)
+
+
+def _wanted(script: Script) -> bool:
+    name = PurePosixPath(script.file).name
+    return name not in NOT_LOADED and not _FIRST.search(script.code) and not _LEFT_OUT.search(script.code)
+
+
+def resolve(page: str, address: str) -> str:
+    """Return an address on a page as a path from the root of the book; one that names a host stays."""
+    if "//" in address:
+        return address
+    parts: list[str] = []
+    for part in (*PurePosixPath(page).parts[:-1], *PurePosixPath(address).parts):
+        if part == "..":
+            parts.pop()
+        else:
+            parts.append(part)
+    return "/".join(parts)
+
+
+def _file(html: Path, code: str) -> str:
+    """Put a program of one page into a file."""
+    name = f"_static/inline/{hashlib.sha256(code.encode()).hexdigest()[:16]}.js"
+    (html / name).parent.mkdir(parents=True, exist_ok=True)
+    (html / name).write_text(code + "\n", encoding="utf-8")
+    return name

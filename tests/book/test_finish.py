@@ -1,0 +1,142 @@
+"""What is done to Sphinx's pages, one step at a time."""
+
+import base64
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from nvlinklab.book import BookError, formulas, icons, policy, scripts, styles
+from nvlinklab.book.finish import finish
+
+LIBRARY = '{bars:[448,512,["navicon"],"f0c9","M0 96z"],"circle-half-stroke":[512,512,[9680,"adjust"],"f042","M448 256z"],}'
+
+
+def test_an_icon_is_drawn_and_keeps_what_the_theme_looks_for() -> None:
+    drawn = icons.draw('<i class="theme-switch fa-solid fa-circle-half-stroke fa-lg" data-mode="auto" title="System"></i>', LIBRARY)
+    assert drawn == (
+        '<svg class="nvl-icon theme-switch fa-lg" viewBox="0 0 512 512" aria-hidden="true" data-mode="auto"><path d="M448 256z"/></svg>'
+    )
+    assert "M0 96z" in icons.draw('<span class="fas fa-navicon"></span>', LIBRARY)
+    assert icons.draw('<i class="fancy"></i>', LIBRARY) == '<i class="fancy"></i>'
+
+
+def test_an_unknown_icon_is_named() -> None:
+    with pytest.raises(BookError, match="none called 'rocket'"):
+        icons.draw('<i class="fas fa-rocket"></i>', LIBRARY)
+
+
+@pytest.mark.parametrize(
+    ("css", "kept"),
+    [
+        (".a{top:0}.b{top:1}", ".a{top:0}"),
+        (".b, .a > p{top:0}", ".a > p{top:0}"),
+        ("p{top:0}", "p{top:0}"),
+        ("#b .a{top:0}", ""),
+        (".a:not(.b){top:0}", ".a:not(.b){top:0}"),
+        (":is(.a, .b) p{top:0}", ":is(.a, .b) p{top:0}"),
+        ("@media (min-width: 9px){.b{top:0}}", ""),
+        ("@media print{.a{top:0}.b{top:0}}", "@media print{.a{top:0}}"),
+        ("@font-face{src:url(b.woff)}", "@font-face{src:url(b.woff)}"),
+        ("@keyframes b{from{top:0}to{top:1px}}", "@keyframes b{from{top:0}to{top:1px}}"),
+        ('.a{background:url("data:image/svg+xml;{},")}', '.a{background:url("data:image/svg+xml;{},")}'),
+        ('.a::after{content:"}.b{"}', '.a::after{content:"}.b{"}'),
+        ("/* .a{} */ .b{top:0}", ""),
+        ('@charset "utf-8";.a{top:0}', '@charset "utf-8";.a{top:0}'),
+    ],
+)
+def test_rules_that_cannot_match_are_left_out(css: str, kept: str) -> None:
+    assert styles.used(css, {"a"}) == kept
+
+
+def test_addresses_move_with_a_style_sheet() -> None:
+    css = "url(../fonts/f.woff) url('x.svg') url(data:image/png;base64,AA) url(#mark)"
+    assert styles.moved(css, "_static/styles", "_static") == (
+        'url("fonts/f.woff") url("styles/x.svg") url(data:image/png;base64,AA) url(#mark)'
+    )
+
+
+def test_the_policy_names_the_one_program_of_a_page() -> None:
+    text = f"<html><head></head><body><script>{scripts.THEME}</script><script type='application/json'>{{}}</script></body></html>"
+    guarded = policy.guard(text, "a.html")
+    digest = base64.b64encode(hashlib.sha256(scripts.THEME.encode()).digest()).decode()
+    assert guarded.count("sha256-") == 1
+    assert f"script-src 'self' 'sha256-{digest}';" in guarded
+
+
+@pytest.mark.parametrize(
+    "bad", ['<p style="top:0">', '<a href="#" onclick="go()">', "<style>p{}</style>", "<img src=a onerror='x()'>", '<p\nstyle="a">']
+)
+def test_what_the_policy_would_block_is_refused(bad: str) -> None:
+    with pytest.raises(BookError, match=r"a\.html has (an event handler|a style) written into it"):
+        policy.guard(f"<html><head></head><body>{bad}</body></html>", "a.html")
+
+
+def test_words_about_styles_are_no_styles() -> None:
+    text = '<html><head></head><pre>&lt;p style="top:0"&gt;</pre><script type="application/json">["<p style=\\"a\\">"]</script></html>'
+    assert "Content-Security-Policy" in policy.guard(text, "a.html")
+
+
+def test_formulas_are_set_with_words_for_readers() -> None:
+    text = r'<span class="math notranslate nohighlight">\(a &lt; \tfrac12\)</span>'
+    wanted = formulas.formulas(text)
+    assert wanted == [(r"a < \tfrac12", False)]
+    made = formulas.typeset(wanted)
+    filled = formulas.fill(text, made)
+    assert "<mjx-container" in filled
+    assert "<mfrac><mn>1</mn><mn>2</mn></mfrac>" in filled
+    assert "MathJax_Main-Regular.woff" in made.css
+
+
+def test_a_wrong_formula_is_named() -> None:
+    with pytest.raises(BookError, match=r"formula '.*nosuch.*' cannot be set: Undefined control sequence"):
+        formulas.typeset([(r"\nosuch{x}", True)])
+
+
+PAGE = """<!DOCTYPE html>
+<html lang="en" data-content_root="{root}" data-theme="auto">
+<head><meta charset="utf-8" /><title>T</title>
+<script>document.documentElement.dataset.mode = localStorage.getItem("mode") || "auto";</script>
+<link rel="stylesheet" type="text/css" href="{root}_static/styles/theme.css?digest=1" />
+<script src="{root}_static/documentation_options.js?v=1"></script>
+<script src="{root}_static/tool.js"></script>
+<script>var selector = '.x';</script>
+<script>DOCUMENTATION_OPTIONS.pagename = '{name}';</script>
+</head><body><table><tr style="text-align: right;" class="z"><td style="width: 1%">1</td></tr></table>
+<style>td {{ top: 0 }}</style>{more}</body></html>"""
+
+
+def test_a_folder_is_finished(tmp_path: Path) -> None:
+    static = tmp_path / "_static"
+    (static / "styles").mkdir(parents=True)
+    (tmp_path / "book").mkdir()
+    (static / "basic.css").write_text(".z{color:red}.never{top:0}")
+    (static / "styles" / "theme.css").write_text('@import "../basic.css";\n.y{top:0}')
+    (static / "documentation_options.js").write_text("const DOCUMENTATION_OPTIONS = {};\n")
+    (static / "tool.js").write_text("use(selector);\n//# sourceMappingURL=tool.js.map\n")
+    (static / "tool.js.map").write_text("{}")
+    (tmp_path / "index.html").write_text('<meta http-equiv="Refresh" content="0; url=book/one.html" />\n')
+    (tmp_path / "book" / "one.html").write_text(PAGE.format(root="../", name="book/one", more="<script>own()</script>"))
+    (tmp_path / "two.html").write_text(PAGE.format(root="", name="two", more=""))
+    finish(tmp_path)
+
+    one, two = (tmp_path / "book" / "one.html").read_text(), (tmp_path / "two.html").read_text()
+    assert one.count("<script") == 3  # the theme, the bundle, its own
+    assert two.count("<script") == 2
+    assert 'data-page="book/one"' in one
+    code = (static / "book.js").read_text()
+    assert code.index("var selector") < code.index("use(selector)")
+    assert "sourceMappingURL" not in code
+    sheet = (static / "book.css").read_text()
+    assert ".z{color:red}" in sheet
+    assert ".never" not in sheet
+    assert ".y" not in sheet
+    assert "{text-align: right}" in sheet
+    assert "td { top: 0 }" in sheet
+    assert " style=" not in one + two
+    assert 'url=book/one.html"' in (tmp_path / "index.html").read_text()
+    assert 'url=../book/one.html"' in (tmp_path / "book" / "index.html").read_text()
+    left = sorted(p.relative_to(tmp_path).as_posix() for p in static.rglob("*") if p.is_file())
+    assert left[:2] == ["_static/book.css", "_static/book.js"]
+    assert all(name.startswith("_static/inline/") for name in left[2:])
+    assert len(left) == 3

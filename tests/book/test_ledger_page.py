@@ -1,0 +1,139 @@
+"""The ledger's page in a browser: search, filter, sort, links to claims, keyboard, without JavaScript."""
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from nvlinklab.claims.page import load
+from nvlinklab.claims.verdict import VERDICTS
+from tests.book.opened import opened, wait_for_charts
+
+
+@contextmanager
+def ledger_at(browser: Any, site: str, address: str = "", **options: Any) -> Iterator[Any]:
+    """The ledger at an address, with its filter in place."""
+    with opened(browser, f"{site}book/ledger.html{address}", **options) as (page, trouble):
+        page.wait_for_selector("form[aria-label='Filter the claims']")
+        yield page
+        assert trouble == []
+
+
+@pytest.fixture
+def ledger_page(browser: Any, site: str) -> Iterator[Any]:
+    """The ledger, open, with its filter in place."""
+    with ledger_at(browser, site) as page:
+        yield page
+
+
+def visible(page: Any) -> list[str]:
+    """Return the ids of the claims that show, in the order in which they do."""
+    return page.eval_on_selector_all("tr.nvl-first", "rows => rows.filter(r => r.checkVisibility()).map(r => r.id)")
+
+
+def ids(results: list[dict[str, Any]]) -> list[str]:
+    return [r["id"] for r in results]
+
+
+def test_ledger_filters_by_verdict_article_chapter_and_tag(ledger_page: Any) -> None:
+    found = load()
+    ledger_page.get_by_label("Verdict", exact=True).select_option("contradicted")
+    assert visible(ledger_page) == ids(found.select(["contradicted"]))
+    ledger_page.get_by_label("Article", exact=True).select_option("doc-000")
+    assert visible(ledger_page) == ids(found.select(["contradicted", "doc-000"]))
+    ledger_page.get_by_role("button", name="Clear").click()
+    ledger_page.get_by_label("Chapter", exact=True).select_option("ch05")
+    assert visible(ledger_page) == ids(found.select(["ch05"]))
+    ledger_page.get_by_label("Chapter", exact=True).select_option("")
+    ledger_page.get_by_label("Tag in the article", exact=True).select_option("Official")
+    assert visible(ledger_page) == [r["id"] for r in found.select() if r["tag"] == "Official"]
+    ledger_page.get_by_label("Verdict", exact=True).select_option("holds")
+    held = {"reproduced", "approximately"}
+    assert visible(ledger_page) == [r["id"] for r in found.select() if r["tag"] == "Official" and r["verdict"] in held]
+    ledger_page.get_by_role("button", name="Clear").click()
+    assert visible(ledger_page) == list(found.claims)
+
+
+def test_ledger_filters_by_words_and_says_how_many(ledger_page: Any) -> None:
+    ledger_page.get_by_label("Words", exact=True).fill("bw-800x-first-generation doc-0")
+    assert "bw-800x-first-generation" in visible(ledger_page)
+    shown = len(visible(ledger_page))
+    assert ledger_page.locator("form output").inner_text() == f"{shown} of {len(load().claims)} claims"
+    ledger_page.get_by_label("Words", exact=True).fill("no such words anywhere")
+    assert visible(ledger_page) == []
+
+
+def test_ledger_sorts_by_ratio_and_verdict(ledger_page: Any) -> None:
+    found = load().claims
+    with_ratio = [r for r in found.values() if r["ratio"] is not None]
+    order = ledger_page.get_by_label("Sort by", exact=True)
+    order.select_option("high")
+    by_ratio = sorted(with_ratio, key=lambda r: -r["ratio"])
+    assert visible(ledger_page)[: len(by_ratio)] == ids(by_ratio)
+    order.select_option("far")
+    by_distance = sorted(with_ratio, key=lambda r: -abs(math.log(r["ratio"])))
+    assert visible(ledger_page)[:20] == ids(by_distance)[:20]
+    order.select_option("verdict")
+    assert visible(ledger_page) == ids(sorted(found.values(), key=lambda r: VERDICTS.index(r["verdict"])))
+    order.select_option("")
+    assert visible(ledger_page) == list(found)
+
+
+def test_the_address_keeps_the_filter(browser: Any, site: str) -> None:
+    with ledger_at(browser, site) as page:
+        page.get_by_label("Verdict", exact=True).select_option("contradicted")
+        page.get_by_label("Words", exact=True).fill("rack")
+        page.get_by_label("Sort by", exact=True).select_option("low")
+        address, shown = page.url, visible(page)
+    assert "verdict=contradicted" in address
+    assert "words=rack" in address
+    with ledger_at(browser, site, address.partition("ledger.html")[2]) as page:
+        assert page.get_by_label("Words", exact=True).input_value() == "rack"
+        assert visible(page) == shown
+    with ledger_at(browser, site, "?verdict=nonsense&sort=nonsense") as page:
+        assert visible(page) == list(load().claims)
+
+
+def test_a_link_to_a_claim_shows_opens_and_marks_it_despite_the_filter(browser: Any, site: str) -> None:
+    claim = "copper-weight-1p4-tons"
+    with ledger_at(browser, site, f"?words=no-such-words#{claim}") as page:
+        assert visible(page) == [claim]
+        row = page.locator(f"tr#{claim}")
+        assert "nvl-pinned" in (row.get_attribute("class") or "")
+        assert page.locator("tr.nvl-pinned details").evaluate_all("all => all.length > 0 && all.every(d => d.open)")
+        page.wait_for_function("id => Math.abs(document.getElementById(id).getBoundingClientRect().top) < 200", arg=claim)
+        assert page.locator("form output").inner_text().endswith(", and the one linked to")
+        page.evaluate("location.hash = 'bw-800x-first-generation'")
+        page.wait_for_function("() => document.getElementById('bw-800x-first-generation').checkVisibility()")
+        page.get_by_label("Words", exact=True).fill("")
+        assert "nvl-pinned" not in (row.get_attribute("class") or "")
+        assert page.url.endswith("ledger.html")
+
+
+def test_the_filter_works_by_keyboard(ledger_page: Any) -> None:
+    ledger_page.get_by_label("Words", exact=True).focus()
+    ledger_page.keyboard.type("copper-weight")
+    assert visible(ledger_page)[0].startswith("copper")
+    for name in ("verdict", "article", "chapter", "tag", "sort"):
+        ledger_page.keyboard.press("Tab")
+        assert ledger_page.evaluate("document.activeElement.name") == name
+    ledger_page.keyboard.press("Tab")
+    ledger_page.keyboard.press("Enter")
+    assert visible(ledger_page) == list(load().claims)
+
+
+def test_a_click_in_a_chart_lists_its_claims(ledger_page: Any) -> None:
+    wait_for_charts(ledger_page)
+    ledger_page.locator(".nvl-chart >> nth=0 >> .mark-rect path").first.click(position={"x": 8, "y": 8})
+    ledger_page.wait_for_url("**/ledger.html?article=doc-000&verdict=*#claims")
+
+
+def test_the_ledger_is_whole_without_javascript(browser: Any, site: str) -> None:
+    with opened(browser, f"{site}book/ledger.html", java_script_enabled=False) as (page, _):
+        assert page.locator("tr.nvl-first").count() == len(load().claims)
+        assert page.locator("form[aria-label='Filter the claims']").count() == 0
+        first = page.locator("details.nvl-fold").first
+        first.locator("summary").click()
+        assert first.locator(".nvl-fact").first.is_visible()
