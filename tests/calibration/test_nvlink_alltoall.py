@@ -1,0 +1,63 @@
+"""NVLink all-to-all: copies of a token, committed fit, an expert-parallel width left out, widths in between."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from nvlinklab.calibration import operators
+from nvlinklab.calibration.operators.nvlink_alltoall import copies
+from nvlinklab.workload.moe import remote_copies
+from tests.calibration.common import check_fold, check_record, check_shape, needs_silicon
+
+OP = "nvlink_alltoall"
+TOKENS = 2 ** np.arange(0, 17)
+
+
+def grid(ranks, op="alltoall_dispatch", dtype="nvfp4", system="gb200", kernel="NVLinkTwoSided"):
+    return pd.DataFrame(
+        {
+            "system": system, "op_name": op, "kernel_source": kernel, "moe_dtype": dtype, "num_tokens": TOKENS, "hidden_size": 7168,
+            "topk": 8, "num_experts": 256, "moe_ep_size": ranks,
+        }
+    )  # fmt: skip
+
+
+def test_even_dealing_needs_more_copies_than_chance():
+    ranks = np.array([2.0, 4.0, 8.0, 16.0, 64.0])
+    assert copies(8.0, ranks) == pytest.approx([1.0, 3.0, 7.0, 7.5, 7.875])
+    assert (copies(8.0, ranks) >= np.asarray(remote_copies(8.0, ranks))).all()
+    assert copies(8.0, 1e9) == pytest.approx(8.0)
+
+
+@needs_silicon
+def test_committed_record_is_of_these_rows():
+    check_record(OP)
+
+
+@needs_silicon
+def test_a_width_never_seen_for_a_format():
+    assert check_fold(OP, "ranks=16 bfloat16") < 0.04
+
+
+@pytest.mark.parametrize("op", ["alltoall_dispatch", "alltoall_combine"])
+def test_a_width_in_between_takes_a_time_in_between(op):
+    few, middle, many = (operators.predict(OP, grid(n, op))["seconds"].to_numpy()[8:] for n in (16, 32, 64))
+    assert (few < middle).all()
+    assert (middle < many).all()
+
+
+def test_status_and_intervals():
+    found = operators.predict(OP, grid(32))
+    check_shape(found, grid(32))
+    assert set(found["status"]) == {"interpolated"}
+    assert set(operators.predict(OP, grid(16))["status"]) == {"calibrated"}
+    far = operators.predict(OP, grid(72, system="gb300"))
+    assert set(far["status"]) == {"extrapolated"}
+    assert (np.diff(far["seconds"].to_numpy()[6:]) > 0.0).all()
+
+
+def test_unknown_kernels_and_formats_say_why():
+    found = operators.predict(OP, grid(8, dtype="fp6"))
+    assert found["seconds"].isna().all()
+    found = operators.predict(OP, grid(8, kernel="Carrier pigeon"))
+    assert found["reason"].str.contains("by Carrier pigeon over 8 ranks is not covered; there are").all()
