@@ -5,6 +5,7 @@ from typing import Any
 import click
 
 from nvlinklab.commands._options import degrees, layout_options, load_options, print_json
+from nvlinklab.commands._served import ENGINES, served
 
 KEYS = """\b
 Keys of --json (SI):
@@ -15,6 +16,9 @@ Keys of --json (SI):
   breakdown, prefill        seconds by part of a decode step and of the prompt
   memory                    bytes by use on one GPU
   elasticities              of tpot_s, by parameter, the strongest first
+  served                    what an engine would serve under this load, fitted to measurements: ttft_s, tpot_s, throughput_per_gpu with
+                            their 5 % and 95 % quantiles (_q05, _q95), status (calibrated, interpolated, extrapolated, bound, unknown),
+                            reason, and the nearest measured deployments
   scenario, notes           every number that went in, and what is assumed
 """
 
@@ -23,16 +27,17 @@ Keys of --json (SI):
 @click.option("--system", "-s", default="gb200-nvl72", show_default=True, help="A system (nvlinklab systems) or a YAML file.")
 @load_options
 @layout_options
+@click.option("--engine", type=click.Choice(ENGINES), default=ENGINES[0], show_default=True, help="Engine of the served figures.")
 def estimate(
     system: str, model: str, isl: float, osl: float, weights: str, kv: str, settings: tuple[str, ...], as_json: bool, batch: float | None,
-    ep: float | None, tp: float | None, pp: float | None, cp: float | None, dp: float | None,
+    ep: float | None, tp: float | None, pp: float | None, cp: float | None, dp: float | None, engine: str,
 ) -> None:  # fmt: skip
     """Estimate latency, throughput, memory, power and cost of one deployment, and say what they hang on."""
     from nvlinklab import scenario as sc
 
     named = sc.build(model, system, batch, isl, osl, weights, kv, degrees(ep=ep, tp=tp, pp=pp, cp=cp, dp=dp), settings)
     sc.check(named.scenario)
-    report = _report(named)
+    report = _report(named) | {"served": served(named, weights, engine)}
     if as_json:
         print_json(report)
     else:
@@ -101,9 +106,36 @@ def _print_report(r: dict[str, Any]) -> None:
                 bar = "█" * round(30 * max(value, 0.0) / whole)
                 listed.add_row(name.replace("_", " "), shown(value, unit), f"{100 * value / whole:.0f} %", f"[cyan]{bar}[/cyan]")
         out.print(listed)
+    _print_served(r["served"])
     given = ("batch", "isl", "osl", "query_tokens", "step_tokens")  # the load and the model are what is asked about
     strongest = [(p, e) for p, e in r["elasticities"].items() if not p.startswith("model.") and p not in given][:3]
     hangs = ", ".join(f"{p} ({e:+.2f} % per 1 %)" for p, e in strongest)
     out.print(f"TPOT hangs most on {hangs}")
     for note in r["notes"]:
         out.print(f"[dim]{note}[/dim]")
+
+
+def _print_served(r: dict[str, Any]) -> None:
+    from rich.table import Table
+
+    from nvlinklab import units
+    from nvlinklab.cli import console
+
+    out = console()
+    if "tpot_s" not in r:
+        out.print(f"[bold]As an engine serves it[/bold]: {r['reason']}")
+        return
+    title = f"As {r['engine']} serves it, prefill on the same GPUs (fitted; {r['status']})"
+    listed = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, show_header=False)
+    for label, name, unit in (("TTFT", "ttft_s", "s"), ("TPOT", "tpot_s", "s"), ("tok/s/GPU", "throughput_per_gpu", "tok/s")):
+        low, high = r[f"{name}_q05"], r[f"{name}_q95"]
+        texts = [units.pretty(v, unit, 3) if unit == "s" else units.with_unit(v, unit) for v in (r[name], low, high)]
+        listed.add_row(label, f"[bold]{texts[0]}[/bold]", f"90 %: {texts[1]} to {texts[2]}")
+    out.print(listed)
+    if r["reason"]:
+        out.print(f"[dim]{r['reason']}[/dim]")
+    near = r["neighbours"][0]
+    out.print(
+        f"[dim]nearest measured: {near['family']} on {near['system']}, {near['backend']}, {near['precision']}, {near['mode']}, "
+        f"{near['gpus']:g} GPUs ({near['rows']} rows)[/dim]"
+    )
