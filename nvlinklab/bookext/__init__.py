@@ -10,6 +10,7 @@ from typing import Any
 from nvlinklab.bookext import (
     about,
     api,
+    calculator,
     charts,
     citation,
     context,
@@ -32,7 +33,7 @@ __all__ = ["VegaLiteMime", "setup"]
 
 PARTS = (
     context, formulas, roles, ledger, details, lists, about, api, citation, headline, vendor, charts, places, downloads, overview, preview,
-    verdicts,
+    verdicts, calculator,
 )  # fmt: skip
 
 
