@@ -36,7 +36,7 @@ def test_estimate_prints_it():
 def test_calibrate_names_what_there_is():
     result = run("calibrate", "--only", "gem")
     assert result.exit_code != 0
-    assert "did you mean gemm" in result.output.lower()
+    assert "did you mean 'gemm'?" in result.output
     assert "serving" in result.output
 
 

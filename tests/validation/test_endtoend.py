@@ -57,7 +57,7 @@ def test_measured_columns_are_not_looked_at(predicted):
 def test_anchors_pull_towards_what_was_measured(predicted):
     slow = rows({"conc": 16}, {"conc": 64}).assign(silicon_tpot_ms=60.0, silicon_ttft_ms=900.0)
     found = validation.predict(rows({}), anchors=slow)
-    assert found["tpot_s"].iloc[0] > 1.5 * predicted["tpot_s"].iloc[0]
+    assert found["tpot_s"].iloc[0] > 1.25 * predicted["tpot_s"].iloc[0]
     same = np.log(found["tpot_s_q95"] / found["tpot_s"]).iloc[0]
     assert same < np.log(predicted["tpot_s_q95"] / predicted["tpot_s"]).iloc[0]
 
