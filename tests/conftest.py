@@ -5,6 +5,9 @@ that a test starts inherit it. Results agree to rounding. Set XLA_FLAGS, to an e
 """
 
 import os
+import shutil
+from collections.abc import Iterator
+from typing import Any
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault(
@@ -36,3 +39,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(autouse=True)
 def _double_precision() -> None:
     assert jax.config.jax_enable_x64  # type: ignore[attr-defined]
+
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """A browser found on this machine, one for all tests of a worker; the test is skipped where there is none."""
+    candidates = [os.environ.get("NVLINKLAB_CHROMIUM", ""), *filter(None, map(shutil.which, BROWSERS))]
+    path = next((c for c in candidates if c), "")
+    if not path:
+        pytest.skip(f"no browser: none of {', '.join(BROWSERS)} is on PATH and NVLINKLAB_CHROMIUM is not set")
+    from playwright.sync_api import sync_playwright
+
+    root = hasattr(os, "geteuid") and os.geteuid() == 0
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"] if root else [])
+        yield running
+        running.close()

@@ -1,4 +1,4 @@
-"""The strict book, built and published once for all workers, served from a sub-path, and a browser where one is installed."""
+"""The strict book, built and published once for all workers, served from a sub-path."""
 
 import fcntl
 import json
@@ -7,7 +7,7 @@ import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pytest
 
@@ -15,7 +15,6 @@ from nvlinklab import book
 from tests.book import pages as parsed
 
 ROOT = Path(__file__).resolve().parents[2]
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 BELOW = "some/where"
 """The site is not at the root of its host."""
 
@@ -67,19 +66,3 @@ def site(published: Site) -> Iterator[str]:
         yield f"http://127.0.0.1:{running.server_port}/{BELOW}/"
         running.shutdown()
         thread.join()
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Any]:
-    """A browser found on this machine; the test is skipped where there is none."""
-    candidates = [os.environ.get("NVLINKLAB_CHROMIUM", ""), *filter(None, map(shutil.which, BROWSERS))]
-    path = next((c for c in candidates if c), "")
-    if not path:
-        pytest.skip(f"no browser: none of {', '.join(BROWSERS)} is on PATH and NVLINKLAB_CHROMIUM is not set")
-    from playwright.sync_api import sync_playwright
-
-    root = hasattr(os, "geteuid") and os.geteuid() == 0
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"] if root else [])
-        yield running
-        running.close()

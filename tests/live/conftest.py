@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from tests.book.conftest import browser as browser
 from tests.live.parity import Browser
 
 
