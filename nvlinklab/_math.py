@@ -7,6 +7,9 @@ import jax.numpy as jnp
 
 from nvlinklab._struct import Float
 
+ONCE = {"xla_backend_optimization_level": 0, "xla_cpu_use_fusion_emitters": False, "xla_cpu_parallel_codegen_split_count": 1}
+"""How XLA compiles what runs once or for seconds (`compiler_options` of `jax.jit`): several times faster, the same results to rounding."""
+
 
 def mean_decay(x: Float) -> Float:
     """Return `(1 - e^-x) / x`, the mean of `e^-u` for u from 0 to x; 1 at x = 0, where the quotient alone is 0/0 and its slope NaN."""

@@ -15,6 +15,7 @@ import jax
 import jax.numpy as jnp
 
 from nvlinklab import units
+from nvlinklab._math import ONCE
 from nvlinklab._struct import Float, leaf_units, leaves, nested, quantity, register_structs, replace_path, struct
 from nvlinklab.errors import InfeasibleError, SpecError, did_you_mean
 from nvlinklab.hardware import catalog
@@ -231,10 +232,6 @@ def metric(s: Scenario, name: str) -> Float:
     if name == "usd_per_token":
         return s.usd_per_gpu_s / rate
     raise SpecError(f"no metric is called {name!r}{did_you_mean(name, METRICS)} There are: {', '.join(METRICS)}")
-
-
-ONCE = {"xla_backend_optimization_level": 0, "xla_cpu_use_fusion_emitters": False, "xla_cpu_parallel_codegen_split_count": 1}
-"""How XLA compiles what runs once: several times faster, with the same results to rounding."""
 
 
 @partial(jax.jit, static_argnames="name", compiler_options=ONCE)

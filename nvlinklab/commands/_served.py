@@ -21,6 +21,7 @@ def served(named: Any, weights: str, engine: str) -> dict[str, Any]:
     from nvlinklab.calibration.serving import predict as serving
     from nvlinklab.calibration.serving.shapes import FAMILIES
     from nvlinklab.calibration.systems import CATALOG, KNOWN
+    from nvlinklab.io.silicon import MEAN_LENGTH
     from nvlinklab.scenario import ALIASES
     from nvlinklab.serving import decode
 
@@ -35,7 +36,8 @@ def served(named: Any, weights: str, engine: str) -> dict[str, Any]:
     gpus, sharded = float(decode.gpus(d)), float(d.tp)
     row = {
         "family": family, "system": system, "backend": engine, "precision": FORMATS[weights], "mode": "agg",
-        "isl": float(named.scenario.isl) / 0.9, "osl": float(named.scenario.osl) / 0.9, "concurrency": float(named.scenario.batch) * gpus,
+        "isl": float(named.scenario.isl) / MEAN_LENGTH, "osl": float(named.scenario.osl) / MEAN_LENGTH,
+        "concurrency": float(named.scenario.batch) * gpus,
         "gpus": gpus, "tp": gpus, "ep": float(d.ep), "dp_attention": sharded < gpus,
     }  # fmt: skip
     table = pd.DataFrame([row])

@@ -14,6 +14,7 @@ from nvlinklab.calibration.serving import predict as serving
 from nvlinklab.calibration.serving.calibrate import left_out
 from nvlinklab.calibration.serving.parameters import PARAMETERS
 from nvlinklab.cli import main
+from nvlinklab.errors import DataError
 from nvlinklab.io import silicon
 from nvlinklab.validation import endtoend
 from tests.calibration.serving.cases import DISAGGREGATED, rows
@@ -60,6 +61,11 @@ def test_anchors_pull_towards_what_was_measured(predicted):
     assert found["tpot_s"].iloc[0] > 1.25 * predicted["tpot_s"].iloc[0]
     same = np.log(found["tpot_s_q95"] / found["tpot_s"]).iloc[0]
     assert same < np.log(predicted["tpot_s_q95"] / predicted["tpot_s"]).iloc[0]
+
+
+def test_anchors_without_measured_values_are_refused():
+    with pytest.raises(DataError, match="no anchor has measured values"):
+        validation.predict(rows({}), anchors=rows({"conc": 16}))
 
 
 def test_errors_are_counted_right():

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 ANCHORS = 3
-MOST_ROWS = 6
+LEAST_ROWS = 6
 """Least rows of a deployment for the test with anchors."""
 
 
@@ -67,7 +67,7 @@ def cross_validate(
         start: a fit to all rows, from which each fold's fit starts
         kind, count, seed: of the folds, see `folds`
         steps: of each fold's fit
-        anchors: rows of the left-out deployment the model is conditioned on; only deployments with `MOST_ROWS` rows or more are
+        anchors: rows of the left-out deployment the model is conditioned on; only deployments with `LEAST_ROWS` rows or more are
             predicted then, the anchors themselves left out
         progress: told which fold is done
 
@@ -86,7 +86,7 @@ def cross_validate(
             labels = reading.labels.iloc[fold.held_out]
             for _, members in labels.groupby("group", sort=True):
                 mine = left.loc[members.index]
-                if len(mine) < MOST_ROWS:
+                if len(mine) < LEAST_ROWS:
                     continue
                 order = mine.sort_values(["isl", "osl", "concurrency"]).index
                 chosen = order[np.linspace(0, len(order) - 1, anchors).round().astype(int)]

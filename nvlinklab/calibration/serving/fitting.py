@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from scipy.linalg import solve_triangular
 
+from nvlinklab._math import ONCE
 from nvlinklab.calibration import fitting
 from nvlinklab.calibration.serving import deployments, similarity
 from nvlinklab.calibration.serving.deployments import Case, Reading
@@ -46,7 +47,7 @@ OTHER_SOURCE = ("llama8b", "qwen32b", "qwen235b")
 OTHER_SOURCE_NOISE = 2.0
 """Families measured by another party, with other tools and lengths: their noise counts this many times."""
 
-MISLABELLED = (("gptoss", "h100_sxm", 512.0),)
+UNDECLARED_LIMIT = (("gptoss", "h100_sxm", 512.0),)
 """Rows whose limit on running sequences is not declared: TPOT falls where concurrency rises. Predicted and reported, not fitted."""
 
 
@@ -61,10 +62,6 @@ def measured(rows: "pd.DataFrame") -> dict[str, np.ndarray]:
         else:
             found[name] = np.full(len(rows), np.nan)
     return found
-
-
-ONCE = {"xla_backend_optimization_level": 0, "xla_cpu_use_fusion_emitters": False, "xla_cpu_parallel_codegen_split_count": 1}
-"""How XLA compiles what runs for seconds: several times faster, with the same results to rounding."""
 
 
 @partial(jax.jit, compiler_options=ONCE)
@@ -157,7 +154,7 @@ class Whitener:
 def noise_factors(labels: "pd.DataFrame", cases: Case) -> np.ndarray:
     """Return by which factor each row's noise counts, shape (rows,)."""
     factor = np.where(labels["family"].isin(OTHER_SOURCE), OTHER_SOURCE_NOISE, 1.0)
-    for family, system, concurrency in MISLABELLED:
+    for family, system, concurrency in UNDECLARED_LIMIT:
         hit = (labels["family"] == family) & (labels["system"] == system) & (np.asarray(cases.concurrency) >= concurrency)
         factor = np.where(hit, 100.0, factor)
     return factor

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 
 from nvlinklab._struct import Float
 from nvlinklab.calibration.serving.deployments import Case
-from nvlinklab.calibration.serving.step import Values, by_engine, decode_step, join, prefill_fixed, prefill_pass, stop, touched
+from nvlinklab.calibration.serving.step import Values, by_engine, decode_step, join, prefill_fixed, prefill_pass, touched
 
 ITERATIONS = 8
 LIMIT_EXPONENT = 4.0
@@ -108,12 +108,12 @@ def serve(q: Values, c: Case) -> Served:
     """Return what one deployment serves under its load. Differentiable in the parameters; for many cases use `jax.vmap`."""
     capacity, _ = memory(q, c)
     start = jnp.log(jnp.minimum(jnp.minimum(c.concurrency / c.decode.workers, capacity), c.max_running))
-    held = {name: stop(value) for name, value in q.items()}
+    held = {name: jax.lax.stop_gradient(value) for name, value in q.items()}
 
     def damped(_: int, log_running: Float) -> Float:
         return 0.5 * log_running + 0.5 * jnp.log(_round(held, c, jnp.exp(log_running))[0])
 
-    point = stop(jax.lax.fori_loop(0, ITERATIONS, damped, start))
+    point = jax.lax.stop_gradient(jax.lax.fori_loop(0, ITERATIONS, damped, start))
     value, slope = jax.jvp(lambda x: jnp.log(_round(q, c, jnp.exp(x))[0]), (point,), (jnp.ones_like(point),))
-    point = point + (value - point) / (1.0 - stop(slope))
+    point = point + (value - point) / (1.0 - jax.lax.stop_gradient(slope))
     return _round(q, c, jnp.exp(point))[1]

@@ -9,6 +9,7 @@ from nvlinklab.calibration.serving.deployments import Reading
 from nvlinklab.calibration.serving.fitting import OUTPUTS
 from nvlinklab.calibration.serving.load import Served
 from nvlinklab.calibration.serving.model import Model, load
+from nvlinklab.errors import DataError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -94,7 +95,7 @@ def predict(rows: "pd.DataFrame", anchors: "pd.DataFrame | None" = None, model: 
         values), `reason`, `running` (sequences per decode worker), `capacity` and `interference` (share of TPOT due to prefills).
 
     Raises:
-        DataError: a required column is absent, or no row can be read.
+        DataError: a required column is absent, no row can be read, or no anchor has measured values.
     """
     import pandas as pd
 
@@ -108,6 +109,8 @@ def predict(rows: "pd.DataFrame", anchors: "pd.DataFrame | None" = None, model: 
     if anchors is not None:
         here, there = np.arange(count), np.arange(count, len(table))
         times = fitting.measured(table)
+        if not any((reading.readable[there] & (times[n][there] > 0)).any() for n in OUTPUTS):
+            raise DataError("no anchor has measured values; give silicon_ttft_ms and silicon_tpot_ms, or ttft and tpot in seconds")
         for n in OUTPUTS:
             known = there[reading.readable[there] & (times[n][there] > 0)]
             if not len(known):

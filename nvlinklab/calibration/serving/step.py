@@ -8,7 +8,6 @@ cache reach different shares of the bandwidth, and so do number formats.
 Left out: overlap of communication with arithmetic (makes it slow), stages of unequal length, activations' own traffic (makes it fast).
 """
 
-import jax
 import jax.numpy as jnp
 
 from nvlinklab._struct import Float
@@ -201,6 +200,3 @@ def prefill_pass(q: Values, c: Case, pool: Pool, prompts: Float, already: Float 
 def prefill_fixed(q: Values, c: Case) -> Float:
     """Return the time of a prefill pass that no size explains: launches that are not captured [s]."""
     return q["prefill_launch"] * by_engine(q, "prefill_launch", c) * kernels(q, c.shape) * kernel_time(q, c)
-
-
-stop = jax.lax.stop_gradient
