@@ -9,6 +9,7 @@ from pytest import approx
 
 from nvlinklab import units
 from nvlinklab.errors import DataError
+from nvlinklab.io.held_back import is_examination
 from nvlinklab.io.measurements import index, measurements
 from nvlinklab.io.paths import data_dir
 from nvlinklab.io.provenance import all_sources
@@ -467,3 +468,12 @@ def test_reading_does_not_depend_on_the_folder(tmp_path):
     source = data_dir() / "networks" / "links.csv"
     copy = Path(shutil.copy(source, tmp_path / "links.csv"))
     assert [r._replace(where="") for r in read_table(copy)] == [r._replace(where="") for r in read_table(source)]
+
+
+def test_published_excerpts_hold_no_row_that_is_kept_back():
+    """The same curves lie in the wheel, where `nvlinklab.io.held_back` keeps them from every fit."""
+    nccl = measurements("aic_nccl").rename(columns={"op": "op_name", "gpus": "num_gpus"})
+    assert not is_examination("nccl", nccl).any()
+    exchange = measurements("aic_gb200_alltoall")
+    assert "ep32" not in exchange
+    assert exchange.loc[exchange["dtype"] == "nvfp4", "ep64"].isna().all()
