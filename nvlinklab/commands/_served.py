@@ -5,7 +5,6 @@ from typing import Any
 from nvlinklab.errors import DataError
 
 ENGINES = ("trtllm", "sglang", "vllm")
-FORMATS = {"nvfp4": "fp4", "mxfp4": "fp4", "fp8": "fp8", "bf16": "bf16", "fp16": "bf16"}
 NAMES = ("ttft_s", "tpot_s", "tput")
 
 
@@ -18,31 +17,19 @@ def served(named: Any, weights: str, engine: str) -> dict[str, Any]:
     """
     import pandas as pd
 
-    from nvlinklab.calibration.serving import predict as serving
-    from nvlinklab.calibration.serving.shapes import FAMILIES
-    from nvlinklab.calibration.systems import CATALOG, KNOWN
-    from nvlinklab.io.silicon import MEAN_LENGTH
+    from nvlinklab.calibration.serving.deployments import Pool
     from nvlinklab.scenario import ALIASES
     from nvlinklab.serving import decode
+    from nvlinklab.validation import served as fitted
 
-    shape = str(ALIASES.get(named.model, named.model)).replace(".", "-")
-    family = {model: name for name, model in FAMILIES.items()}.get(shape)
-    system = CATALOG.get(named.system, named.system)
-    if family is None:
-        return {"status": "unknown", "reason": f"no engine was measured on {named.model}; measured are {', '.join(FAMILIES.values())}"}
-    if system not in KNOWN:
-        return {"status": "unknown", "reason": f"{named.system} is no measured system and has no data sheet in the calibration"}
     d = named.scenario.deployment
-    gpus, sharded = float(decode.gpus(d)), float(d.tp)
-    row = {
-        "family": family, "system": system, "backend": engine, "precision": FORMATS[weights], "mode": "agg",
-        "isl": float(named.scenario.isl) / MEAN_LENGTH, "osl": float(named.scenario.osl) / MEAN_LENGTH,
-        "concurrency": float(named.scenario.batch) * gpus,
-        "gpus": gpus, "tp": gpus, "ep": float(d.ep), "dp_attention": sharded < gpus,
-    }  # fmt: skip
-    table = pd.DataFrame([row])
+    gpus = float(decode.gpus(d))
+    load = {"isl": float(named.scenario.isl), "osl": float(named.scenario.osl), "concurrency": float(named.scenario.batch) * gpus}
+    pool = Pool(workers=1.0, gpus=gpus, ep=float(d.ep), dp_attention=float(float(d.tp) < gpus))
+    shape = str(ALIASES.get(named.model, named.model)).replace(".", "-")
     try:
-        found = serving.predict(table).iloc[0]
+        table = pd.DataFrame([fitted.row(shape, named.system, weights, engine, decode=pool, **load)])
+        found = fitted.tell(table).iloc[0]
     except DataError as error:
         return {"status": "unknown", "reason": str(error)}
     out = {f"{name}{q}".replace("tput", "throughput_per_gpu"): float(found[f"{name}{q}"]) for name in NAMES for q in ("", "_q05", "_q95")}
@@ -51,6 +38,4 @@ def served(named: Any, weights: str, engine: str) -> dict[str, Any]:
         reason = "; ".join(
             filter(None, [reason, "pipeline and context parallelism are not in the fit: one worker over all GPUs stands in"])
         )
-    kept = ("family", "system", "backend", "precision", "mode", "layout", "gpus", "rows", "distance")
-    near = [{k: n[k] for k in kept} for n in serving.neighbours(table)[0]]
-    return {"engine": engine, "status": str(found["status"]), "reason": reason, **out, "neighbours": near}
+    return {"engine": engine, "status": str(found["status"]), "reason": reason, **out, "neighbours": fitted.neighbours(table)[0]}

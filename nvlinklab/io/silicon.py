@@ -131,6 +131,27 @@ def _deployments() -> "pd.DataFrame":
     return labels
 
 
+def deployments() -> "pd.DataFrame":
+    """Return what the serving rows ran on and under which load, without what was measured; the wheel is not needed.
+
+    Returns:
+        the columns of `end_to_end` but `ttft`, `tpot` and `throughput`, and `duplicate`: whether a row repeats another.
+
+    Raises:
+        DataError: the labels contradict themselves, or list a row that is kept back.
+    """
+    labels = _deployments().copy()
+    named = labels["id"].str.extract(r"_(agg|disagg)_([0-9]+)x([0-9]+)_c")
+    grouped = labels["group"].str.split("|", expand=True)
+    if named.isna().any(axis=None):
+        raise DataError(f"id {labels['id'][named.isna().any(axis=1)].iloc[0]!r} does not name mode and lengths")
+    labels["mode"], labels["isl"], labels["osl"] = named[0], named[1].astype(int), named[2].astype(int)
+    labels["system"], labels["backend"] = grouped[1], grouped[2]
+    if held := set(labels["system"]) & set(SYSTEMS):
+        raise DataError(f"a labelled deployment is of {min(held)!r}, a system that is kept back for examination")
+    return labels
+
+
 @cache
 def _end_to_end() -> "pd.DataFrame":
     import pandas as pd
