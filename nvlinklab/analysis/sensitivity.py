@@ -10,6 +10,7 @@ import numpy as np
 
 from nvlinklab import units
 from nvlinklab.analysis._paths import Function, Params, as_floats, flat_leaves, require_paths, with_leaves
+from nvlinklab.analysis.many import at_many
 from nvlinklab.errors import SpecError
 
 FEW = 16  # up to so many inputs slopes are carried forward
@@ -109,7 +110,7 @@ def elasticity_along(fn: Function, params: Params, path: str, values: Sequence[f
         leaves, flat = flat_leaves(point), flat_leaves(slopes)
         return {name: flat[name] * leaves[name] / y for name in leaves}
 
-    result = jax.jit(jax.vmap(at))(jnp.asarray(values, dtype=jnp.float64))
+    result = at_many(at)(jnp.asarray(values, dtype=jnp.float64))
     return {name: np.asarray(column) for name, column in result.items()}
 
 

@@ -35,10 +35,11 @@ LOCAL = {
         "MALLOC_MMAP_THRESHOLD_": str(1 << 25), "MALLOC_TRIM_THRESHOLD_": str(1 << 28), "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1",
         "OPENBLAS_NUM_THREADS": "1",
     },
-    "distributed.worker.profile.enabled": False,
+    "distributed.worker.profile.enabled": False, "distributed.admin.tick.interval": "200ms",
+    "distributed.admin.system-monitor.interval": "5s",
 }  # fmt: skip
 """How workers of this machine differ from Dask's defaults, which hand freed memory back at once, so that every chunk's arrays cost
-a page fault for each 4 kB, and which look a hundred times a second at what a worker does."""
+a page fault for each 4 kB, look a hundred times a second at what a worker does, and fifty times whether its loop still turns."""
 
 Progress = Callable[[int, int], None]
 
@@ -272,9 +273,15 @@ def _on_cluster(plan: Plan, todo: list[tuple[int, ...]], workers: int | str) -> 
 
 
 def _batches(todo: list[tuple[int, ...]], crowd: int) -> Iterator[list[tuple[int, ...]]]:
-    """Cut the chunks into tasks: several chunks each, because a task costs the scheduler some milliseconds, but many for each worker."""
-    size = max(1, min(BATCH, len(todo) // (8 * crowd)))
-    return (todo[i : i + size] for i in range(0, len(todo), size))
+    """Cut the chunks into tasks: several chunks each, because a task costs the scheduler some milliseconds, but many for each worker.
+
+    The last tasks are single chunks, so that all workers end at about the same time.
+    """
+    start = 0
+    while start < len(todo):
+        size = max(1, min(BATCH, (len(todo) - start) // (8 * crowd)))
+        yield todo[start : start + size]
+        start += size
 
 
 _WORKERS: dict[str, "_Worker"] = {}

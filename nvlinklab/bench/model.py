@@ -3,6 +3,9 @@
 Two questions are asked, because the answer differs: *every* input differs from point to point (what a sample of uncertain inputs looks
 like), or six do and the rest are constants the compiler folds (what a sweep looks like). The value is asked twice too: the whole estimate
 with all its parts, and one number of it. A gradient is by every input; where six vary it is also taken by those six alone.
+
+A gradient by every input has dozens of results and goes through `analysis.many`; a value goes through `jax.jit` and `jax.vmap`, as in a
+sweep, and the whole estimate through both, so that a gradient can be held against either.
 """
 
 import json
@@ -19,6 +22,7 @@ import numpy as np
 from nvlinklab import scenario as sc
 from nvlinklab._struct import leaves, replace_path
 from nvlinklab.analysis._paths import as_floats, flat_leaves, with_leaves
+from nvlinklab.analysis.many import at_many
 from nvlinklab.bench.machine import best_times
 from nvlinklab.serving.decode import decode_step, total
 from nvlinklab.workload.traffic import mean_context
@@ -62,50 +66,60 @@ def points(s: Any, paths: tuple[str, ...], count: int) -> dict[str, Any]:
     return {path: jnp.asarray(float(values[path]) * random.uniform(0.7, 1.3, count)) for path in paths}
 
 
-def compiled(fn: Any, s: Any, varied: dict[str, Any], by_those: bool = False) -> tuple[Any, float]:
-    """Return a compiled function of many points, and the seconds that took; on demand its value and gradient by what varies."""
+def compiled(fn: Any, s: Any, varied: dict[str, Any], by_those: bool = False, shared: bool = False) -> tuple[Any, float]:
+    """Return a compiled function of many points, and the seconds that took.
+
+    Args:
+        fn: a function of a scenario
+        s: the scenario
+        varied: the points
+        by_those: take the value and its gradient by what varies
+        shared: compute once what several results need, as `at_many` does
+    """
 
     def one(changes: dict[str, Any]) -> Any:
         return fn(with_leaves(s, changes))
 
-    started = time.perf_counter()
-    program = jax.jit(jax.vmap(jax.value_and_grad(one) if by_those else one)).lower(varied).compile()
+    started, asked = time.perf_counter(), jax.value_and_grad(one) if by_those else one
+    program = at_many(asked).compile(varied) if shared else jax.jit(jax.vmap(asked)).lower(varied).compile()
     return program, time.perf_counter() - started
 
 
-MANY, FEW = 32768, 8192
-"""Points per call; few for derivatives, whose hundreds of intermediate arrays should stay in the cache."""
+MANY, FEW = 32840, 4104
+"""Points per call; few for derivatives, whose hundreds of intermediate arrays should stay in the cache. No powers of two: arrays a power of
+two apart fall into the same few places of a cache and push each other out."""
 
 WHICH = ("every input varies", "six inputs vary")
 GRADIENT = jax.value_and_grad(cost)
 CASES = {
-    "whole estimate": everything, "one number": cost, "one number and gradient": GRADIENT,
-    "one number and gradient by those six": cost, "decode step": step, "decode step and gradient": jax.value_and_grad(step),
-    "decode step, Hessian-vector product": product,
+    "whole estimate": everything, "whole estimate through at_many": everything, "one number": cost,
+    "one number and gradient": GRADIENT, "one number and gradient by those six": cost, "decode step": step,
+    "decode step and gradient": jax.value_and_grad(step), "decode step, Hessian-vector product": product,
 }  # fmt: skip
+SHARED = ("whole estimate through at_many", "one number and gradient", "decode step and gradient", "decode step, Hessian-vector product")
 CORE = ("whole estimate", "one number", "one number and gradient")
 
 FUSED = "--xla_backend_extra_options=xla_cpu_use_multi_output_fusion=true"
 """Lets XLA fuse loops that have several results, as gradients do. Off by default in XLA, and in this package."""
 
 
-def case(name: str, which: str) -> tuple[Any, dict[str, Any], float]:
-    """Return a compiled case, its points and the seconds it took to compile."""
+def case(name: str, which: str, plain: bool = False) -> tuple[Any, dict[str, Any], float]:
+    """Return a compiled case, its points and the seconds it took to compile; if `plain`, without `at_many`."""
     s, paths = base(), SIX if which == WHICH[1] else None
     few = "gradient" in name or "Hessian" in name
     varied = points(s, paths or tuple(flat_leaves(s)), FEW if few else MANY)
-    program, seconds = compiled(CASES[name], s, varied, by_those=name.endswith("those six"))
+    program, seconds = compiled(CASES[name], s, varied, by_those=name.endswith("those six"), shared=not plain and name in SHARED)
     return program, varied, seconds
 
 
-def measure(repeat: int = 5, names: tuple[str, ...] = tuple(CASES)) -> dict[str, dict[str, float]]:
+def measure(repeat: int = 5, names: tuple[str, ...] = tuple(CASES), plain: bool = False) -> dict[str, dict[str, float]]:
     """Return points per second, processor time per point [s], seconds to compile and points per call of every case."""
     found = {}
     for which in WHICH:
         for name in names:
             if name.endswith("those six") and which != WHICH[1]:
                 continue
-            program, varied, seconds = case(name, which)
+            program, varied, seconds = case(name, which, plain)
             jax.block_until_ready(program(varied))
             wall, used = best_times(lambda program=program, varied=varied: jax.block_until_ready(program(varied)), repeat)
             count = len(next(iter(varied.values())))
@@ -116,7 +130,7 @@ def measure(repeat: int = 5, names: tuple[str, ...] = tuple(CASES)) -> dict[str,
 
 
 def measure_fused(repeat: int = 5) -> dict[str, dict[str, float]]:
-    """Return the same of the whole estimate, one number and its gradient in a fresh process where loops with several results are fused."""
+    """Return the same of the whole estimate, one number and its gradient in a fresh process where XLA itself fuses loops."""
     flags = f"{os.environ.get('XLA_FLAGS', '')} {FUSED}".strip()
     command = [sys.executable, "-m", "nvlinklab.bench.model", str(repeat)]
     done = subprocess.run(command, env=os.environ | {"XLA_FLAGS": flags}, capture_output=True, text=True, check=True)
@@ -124,4 +138,4 @@ def measure_fused(repeat: int = 5) -> dict[str, dict[str, float]]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(measure(int(sys.argv[1]), CORE)))
+    print(json.dumps(measure(int(sys.argv[1]), CORE, plain=True)))

@@ -89,6 +89,7 @@ def promises(found: dict[str, Any]) -> list[dict[str, Any]]:
     cost("one number and gradient", "whole estimate", every, "as promised")
     cost("one number and gradient", "whole estimate", six, "as promised, though 62 of 68 are constants")
     cost("one number and gradient by those six", "whole estimate", six, "by what varies")
+    cost("one number and gradient", "whole estimate through at_many", every, "stricter: beside a value compiled like the gradient")
     cost("one number and gradient", "one number", every, "stricter: beside one number alone")
     cost("one number and gradient by those six", "one number", six, "stricter: beside one number alone")
     for name, row in found.get("native", {}).items():

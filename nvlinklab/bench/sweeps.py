@@ -84,7 +84,7 @@ def run(folder: Path, points: int, workers: int) -> dict[str, Any]:
     process, peak = _started(folder, points, workers), 0
     while process.poll() is None:
         peak = max(peak, _memory(process.pid))
-        time.sleep(0.2)
+        time.sleep(1.0 if workers else 0.2)  # looking takes some milliseconds of a core, and workers leave none free
     said = process.stdout.read() if process.stdout else ""
     if process.returncode:
         raise RuntimeError(f"the sweep of {points:,} points ended with code {process.returncode}")

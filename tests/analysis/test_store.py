@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from nvlinklab.analysis import sweep
-from nvlinklab.analysis.store import chunks_done, open_sweep, sweep_to_zarr
+from nvlinklab.analysis.store import BATCH, _batches, chunks_done, open_sweep, sweep_to_zarr
 from nvlinklab.errors import SpecError
 
 POINT = {"alpha": 1e-6, "n": 1e6, "bw": 1e12, "tp": 1.0, "ep": 1.0}
@@ -58,6 +58,16 @@ def test_workers_write_the_same_bytes_as_one_process(tmp_path):
     sweep_to_zarr(times, POINT, AXES, tmp_path / "one", chunk_points=20, workers=0)
     sweep_to_zarr(times, POINT, AXES, tmp_path / "two", chunk_points=20, workers=2)
     assert digests(tmp_path / "one") == digests(tmp_path / "two")
+
+
+@pytest.mark.parametrize(("chunks", "workers"), [(0, 2), (1, 2), (7, 1), (1000, 2), (1000, 16)])
+def test_tasks_hold_every_chunk_once_and_the_last_are_small(chunks, workers):
+    todo = [(i,) for i in range(chunks)]
+    tasks = list(_batches(todo, workers))
+    assert [chunk for task in tasks for chunk in task] == todo
+    sizes = [len(task) for task in tasks]
+    assert sizes == sorted(sizes, reverse=True) and max(sizes, default=1) <= BATCH
+    assert sizes[-workers:] == [1] * min(workers, chunks)
 
 
 def test_a_cluster_at_an_address_writes_the_same_bytes(tmp_path):
