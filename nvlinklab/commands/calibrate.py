@@ -39,6 +39,8 @@ def calibrate(only: tuple[str, ...], no_cross_validation: bool, as_json: bool) -
 
         def tell(text: str) -> None:
             bar.update(task, description=text)
+            if not bar.console.is_terminal:
+                bar.console.print(text, highlight=False)
 
         if "serving" in chosen:
             records["serving"] = fit_serving(tell, cross_validate=not no_cross_validation)
@@ -59,6 +61,7 @@ def _print(records: dict) -> None:
     for name, record in records.items():
         rows = record["provenance"].get("rows_used", record["provenance"]["rows"])
         decided = record.get("effective_parameters")
+        decided = sum(decided.values()) if isinstance(decided, dict) else decided
         out.print(
             f"[bold]{name}[/bold]: {len(record['parameters'])} parameters"
             + (f", {decided:.0f} decided by" if decided else " from")

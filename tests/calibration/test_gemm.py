@@ -35,7 +35,7 @@ def test_more_bandwidth_and_more_flops_never_cost_time():
 
 
 def test_large_products_run_at_the_share_of_the_peak():
-    v = forms.centre(gemm.OPERATOR) | dict.fromkeys(("sustained", "tile", "fetch"), 1e-12) | {"knee": 7.9, "choice": 59.0}
+    v = forms.centre(gemm.OPERATOR) | dict.fromkeys(("sustained", "tile", "fetch"), 1e-12) | {"knee": 7.9, "choice": 59.0, "fixed": 1e-9}
     x = forms.numbers(gemm.OPERATOR, rows(m=[2**15] * 4, n=[2**15] * 4, k=[2**13] * 4))
     rate = 2.0 * x["m"] * x["n"] * x["k"] / np.asarray(gemm.time(v, x)) / x["flops"]
     assert ((rate > 0.9 * v["compute"]) & (rate <= v["compute"])).all()
@@ -56,6 +56,22 @@ def test_tiles_count_whole_waves():
     full, over = (np.asarray(gemm.tiling_times(v, x | {"n": x["n"] + extra}))[0] for extra in (0.0, 128.0))
     square = int(np.flatnonzero((gemm.TILINGS == (128, 128, 1)).all(axis=1))[0])
     assert over[square] / full[square] > 1.7
+
+
+def test_a_ruled_kernel_uses_the_tile_of_its_rows():
+    """Where the rows alone decide, a product of 64 and one of 512 rows take the time of their tile, whatever would be faster."""
+    v = forms.centre(gemm.OPERATOR) | {"fixed": 1.0 - 1e-12, "alpha": 1e-15, "row": 1e-18, "convert": 1e-12}
+    x = forms.numbers(gemm.OPERATOR, rows(m=[64, 64, 512, 512]))
+    each = np.asarray(gemm.tiling_times(v, x))
+    tile = [(t == gemm.TILINGS).all(axis=1) for t in ((64, 64, 1), (64, 64, 1), (128, 128, 1), (128, 128, 1))]
+    assert np.asarray(gemm.time(v, x)) == pytest.approx([row[i][0] for row, i in zip(each, tile, strict=True)])
+
+
+def test_a_conversion_takes_whole_passes():
+    v = forms.centre(gemm.OPERATOR) | {"whole": 1.0 - 1e-12, "convert": 39.0}
+    x = forms.numbers(gemm.OPERATOR, rows(m=[2**15] * 4, n=[8] * 4, k=[1500, 2048, 2049, 4096]))
+    one, also, two, both = np.asarray(gemm.time(v, x))
+    assert one == pytest.approx(also, rel=0.05) and two == pytest.approx(both, rel=0.05) and two > 1.5 * also
 
 
 def test_an_unknown_format_says_so():
@@ -89,3 +105,10 @@ def test_errors_on_measured_rows_are_those_committed():
     committed = table[(table["op"] == "gemm") & (table["fold"] == "all") & (table["stratum"].str.match("bfloat16|fp8/"))]["median_ape"]
     assert drawn["error"].median() < 1.25 * committed.max()
     assert drawn["inside"].mean() > 0.8
+
+
+def test_the_command_prints_what_the_rows_decided(capsys):
+    from nvlinklab.commands.calibrate import _print
+
+    _print({"gemm": store.read("gemm")})
+    assert "decided by" in capsys.readouterr().out

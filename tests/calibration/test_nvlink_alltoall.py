@@ -36,7 +36,27 @@ def test_committed_record_is_of_these_rows():
 
 @needs_silicon
 def test_a_width_never_seen_for_a_format():
-    assert check_fold(OP, "ranks=16 bfloat16") < 0.04
+    assert check_fold(OP, "ranks=16 bfloat16") < 0.03
+
+
+@needs_silicon
+def test_a_width_never_seen_at_all():
+    """As in the examination: one width nowhere, and the widest in two formats only."""
+    assert check_fold(OP, "ranks=16") < 0.03
+
+
+def test_a_copy_costs_the_same_up_to_sixteen_ranks_and_more_beyond():
+    many = {
+        n: operators.predict(OP, grid(n, "alltoall_combine", "bfloat16"))["seconds"].to_numpy()[-1] / copies(8.0, n) for n in (8, 16, 64)
+    }
+    assert many[16] == pytest.approx(many[8], rel=0.05)
+    assert 1.1 * many[8] < many[64] < 1.3 * many[8]
+
+
+def test_two_ranks_are_limited_at_home():
+    """One copy of many takes far longer than its share of seven: the memory, not the link, sets the pace of two ranks."""
+    two, eight = (operators.predict(OP, grid(n, "alltoall_combine", "bfloat16"))["seconds"].to_numpy()[-1] for n in (2, 8))
+    assert two > 2.0 * eight / 7.0
 
 
 @pytest.mark.parametrize("op", ["alltoall_dispatch", "alltoall_combine"])

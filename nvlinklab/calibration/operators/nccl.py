@@ -3,7 +3,12 @@
 `T = knee(alpha, sent / (share x link)) x profile(buffer / ranks)`, with `sent` the bytes that a ring puts on each link
 (`nvlinklab.network.bandwidth.bus_factor` times the whole buffer), so that `share` is the bus bandwidth over the nominal one. It may pass 1
 where the switch reduces (all-reduce). Latency and share move with the ranks as a ring's do; the profile is the same for the same bytes per
-rank, because that is what a step of the ring carries and what the library's protocol thresholds (LL, LL128, Simple) compare with.
+rank, because that is what a step of the ring carries and what the library's protocol thresholds (LL, LL128, Simple) compare with; a small
+part of it belongs to each count of ranks in a ring, whose channels and chunks differ.
+
+What remains besides noise of 1 to 2 % are switches that rows of one kind show: on B200 before 2.29 a buffer of 16 or 32 MB over 8 ranks,
+and all-reduce there in every version, takes half of what its neighbours say. It comes and goes with the version, the operation and the
+ranks, so that no curve tells another where it is; the table of the library's tuner for each version would.
 """
 
 from collections.abc import Mapping
@@ -63,6 +68,7 @@ FAMILY = Family(
     profile=(
         Term("size", ("generation", "op"), 0.1, along="per_rank"),
         Term("size ranks", ("generation", "pattern"), 0.1, along="per_rank", times="doublings"),
+        Term("size count", ("generation", "ranks"), 0.05, along="per_rank", times="ring"),
     ),
 )
 
@@ -103,7 +109,7 @@ def frame(rows: "pd.DataFrame") -> "pd.DataFrame":
             "op": rows["op_name"].astype(str), "pattern": np.where(rows["op_name"] == "alltoall", "pairs", "ring"),
             "dtype": np.where(rows["nccl_dtype"].map(BYTES) == 1.0, "int8", "half"), "ranks": ranks, "steps": steps,
             "wires": wires, "middle": np.clip(1.0 - np.abs(np.log2(ranks) - 2.0), 0.0, 1.0),
-            "doublings": np.log2(ranks) - 2.0, "nbytes": sent, "buffer": nbytes,
+            "ring": 1.0 * (rows["op_name"] != "alltoall").to_numpy(), "doublings": np.log2(ranks) - 2.0, "nbytes": sent, "buffer": nbytes,
             "per_rank": np.clip(np.log2(np.maximum(nbytes / ranks, 1.0)), *STEPS_IN),
             "nominal": rows["system"].map({s: link_bw(s) for s in unique}).astype(float),
         },

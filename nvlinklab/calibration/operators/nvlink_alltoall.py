@@ -1,20 +1,40 @@
 """Expert-parallel exchange over NVLink (TensorRT-LLM's one- and two-sided kernels): prepare, dispatch, combine.
 
 A token goes to `min(top_k, ranks) x (1 - 1/ranks)` other ranks, because the measuring party deals experts out evenly: that many copies of
-its vector leave a GPU. `T = knee(alpha, tokens x vector x copies / (share x NVLink)) x profile(tokens)`. Between
-measured rank counts the logarithm of the latency moves with that of the ranks (stages of a tree), the share's with the ranks (peers that
-share a port).
+its vector leave a GPU. Beside the links stands what a GPU does for a token whether or not it travels: slots are looked up, written and
+summed in its own memory, which decides between two ranks and hardly matters among eight.
+
+    local  = tokens (slot + vector / (local x memory bandwidth))
+    remote = tokens copies (vector + header) / (share x NVLink) (1 + peers ((ranks - 8) / 56)^1.5)
+    T      = knee(alpha(ranks), p-norm of local and remote) x profile(tokens)
+
+A copy costs the same among 8 and 16 ranks and a sixth more among 64, hence the exponent 1.5; which of many peers, buffers or address
+translation makes it so the rows do not tell, as nothing lies between. The one-sided kernels were measured up to 16 ranks only: beyond,
+their `peers` is its prior, the two-sided kernels' value. `alpha` grows with the logarithm of the ranks (stages of a barrier) and by a step
+where they leave a tray of four. Preparing sends next to nothing; a rank saves what concerns the ranks that a token does not reach.
+
+What remains is 2 to 3 %: single calls of up to 32 tokens scatter by 5 %, the first ones of a run (of 1 or 2 tokens over 16 or 64 ranks) by
+factors, and a step of a tenth near 16 thousand tokens of little-travelled vectors, where the second-level cache ends, falls elsewhere for
+each format.
 """
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 
+from nvlinklab._struct import Float
 from nvlinklab.calibration import store
-from nvlinklab.calibration.curves import Family, fit_family, predicted, sister
+from nvlinklab.calibration.cores import smooth_max
+from nvlinklab.calibration.curves import sister
 from nvlinklab.calibration.effects import Term
-from nvlinklab.calibration.operators.nccl import link_bw
+from nvlinklab.calibration.exchange import Exchange, fit_exchange, times
+from nvlinklab.calibration.fitting import Parameter
+from nvlinklab.calibration.hierarchy import labels
+from nvlinklab.calibration.systems import KNOWN, spec
+from nvlinklab.network.knee import knee
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,36 +42,46 @@ if TYPE_CHECKING:
 COLUMNS = {"nvlink_alltoall": ("op_name", "moe_dtype", "num_tokens", "hidden_size", "topk", "moe_ep_size")}
 
 BYTES = {"bfloat16": 2.0, "fp8": 1.0, "fp8_block": 1.0, "nvfp4": 0.5625}
-"""Bytes per element of a dispatched vector, block scales included. What a combine sends is 16 bits wide, or 8 in low precision."""
+"""Bytes per element of a dispatched vector, block scales included."""
+
+BACK = {"combine": 2.0, "combine_low_precision": 1.0}
+"""Bytes per element on the way back."""
 
 FEW = 8.0
 """Ranks up to which every further one adds copies of a token; errors are kept apart there."""
+WIDE = 64.0
+"""Ranks at which `peers` is what it says."""
+CROWD = 1.5
+"""Exponent of the ranks beyond `FEW` in the cost of a copy."""
+TRAY = 4.0
+"""GPUs of a tray of the measured rack."""
 
-DERIVED = {"dtype": ("ranks", 1.0), "sister": ("none", 1.5)}
-"""Kinds of novelty that no fold imitates, and the kind whose errors stand in for them, with a factor."""
+DERIVED = {"dtype": ("ranks", 1.0), "sister": ("none", 1.5), "system": ("none", 5.0)}
+"""Kinds of novelty that no fold imitates, and the kind whose errors stand in for them, with a factor; only one system was measured, and
+what another board or generation does to a latency is a guess."""
 
 KERNEL = "NVLinkTwoSided"
 """The kernel of rows that name none."""
+HOME = "gb200"
+"""The measured system, whose data sheet stands in for one without."""
 
-FAMILY = Family(
-    curve=("system", "version", "kernel", "op", "dtype", "ranks"),
-    alpha=(
-        Term("base", ("kernel", "op"), 3.0, known=True),
-        Term("dtype", ("kernel", "op", "dtype"), 0.05),
-        Term("ranks", ("side", "phase"), 0.3, along="log_place", walk=True),
-        Term("ranks op", ("kernel", "op"), 0.05, along="log_place", walk=True),
-    ),
-    share=(
-        Term("base", ("kernel", "op", "dtype"), 3.0, known=True),
-        Term("ranks", ("side",), 0.3, along="place", walk=True),
-        Term("ranks op", ("kernel", "op"), 0.1, along="place", walk=True),
-        Term("ranks dtype", ("kernel", "op", "dtype"), 0.1, along="place", walk=True),
-    ),
-    profile=(
-        Term("size", ("kernel", "op"), 0.05, along="doublings"),
-        Term("size dtype", ("kernel", "op", "dtype"), 0.03, along="doublings"),
-        Term("size ranks", ("kernel", "op"), 0.05, along="doublings", times="far"),
-    ),
+PARAMETERS = (
+    Parameter("alpha", "s", 0.0, 1e-3, 1.2e-5, 1.0, "time of an empty exchange between two ranks", "few tokens"),
+    Parameter("stage", "1", 0.0, 2.0, 0.1, 1.0, "what a doubling of the ranks adds to it, over alpha", "few tokens, rank counts"),
+    Parameter("tray", "1", 0.0, 2.0, 0.05, 1.0, "what leaving the tray adds to it", "few tokens, 8 ranks against 4"),
+    Parameter("slot", "s", 0.0, 1e-6, 2e-8, 1.0, "local handling of a token", "many tokens, 2 ranks, narrow formats"),
+    Parameter("local", "1", 0.0, 1.0, 0.2, 1.0, "a token's vector over its local time, over the memory bandwidth", "many tokens, 2 ranks"),
+    Parameter("share", "1", 0.0, 1.0, 0.65, 0.5, "share of NVLink's nominal bandwidth", "many tokens, 8 ranks"),
+    Parameter("header", "B", 0.0, 2000.0, 64.0, 1.0, "what travels with each copy", "formats against each other"),
+    Parameter("peers", "1", 0.0, 2.0, 0.18, 0.4, "how much dearer a copy is among 64 ranks than among 8", "many tokens, 64 ranks"),
+    Parameter("saved", "1", 0.0, 1.0, 0.1, 1.0, "share of the preparation that ranks out of reach save", "prepare, 16 and 64 ranks"),
+    Parameter("ridge", "1", 0.5, 12.0, 3.0, 0.5, "p-norm of local and remote", "many tokens, 4 ranks"),
+    Parameter("knee", "1", 0.3, 4.0, 1.1, 0.2, "p-norm of latency and transfer", "some hundred tokens"),
+)
+
+PROFILE = (
+    Term("size", ("kernel", "op"), 0.05, along="doublings"),
+    Term("size dtype", ("kernel", "op", "dtype"), 0.03, along="doublings"),
 )
 
 
@@ -67,8 +97,41 @@ def copies(top_k: Any, ranks: Any) -> np.ndarray:
     return np.minimum(top_k, ranks) * (1.0 - 1.0 / ranks)
 
 
-def frame(rows: "pd.DataFrame", knots: list[float]) -> "pd.DataFrame":
-    """Return rows with the columns that `FAMILY` names, index kept; `knots` are the rank counts measured."""
+def latency(v: Mapping[str, Float], x: Mapping[str, Float]) -> jax.Array:
+    """Return the time of an empty exchange [s]; arguments as for `time`."""
+    return v["alpha"] * (1.0 + v["stage"] * jnp.log2(jnp.maximum(x["ranks"] / 2.0, 1.0))) * (1.0 + v["tray"] * (x["ranks"] > TRAY))
+
+
+def transfer(v: Mapping[str, Float], x: Mapping[str, Float]) -> jax.Array:
+    """Return the time of an exchange that had no latency [s]; arguments as for `time`."""
+    vector = x["hidden"] * x["width"]
+    local = x["tokens"] * (v["slot"] + vector / (v["local"] * x["mem_bw"]))
+    beyond = 1.0 + v["peers"] * (jnp.maximum(x["ranks"] - FEW, 0.0) / (WIDE - FEW)) ** CROWD
+    remote = x["tokens"] * x["copies"] * (vector + v["header"]) / (v["share"] * x["nominal"]) * beyond
+    reached = jnp.minimum(x["topk"] / x["ranks"], 1.0)
+    plan = local * (1.0 - v["saved"] * (1.0 - reached))
+    return jnp.where(x["width"] > 0.0, smooth_max(local, remote, v["ridge"]), plan)
+
+
+def time(v: Mapping[str, Float], x: Mapping[str, Float]) -> jax.Array:
+    """Return the time of an exchange [s].
+
+    Args:
+        v: the parameters by name
+        x: `tokens` (of a rank), `ranks` (2 or more), `topk`, `copies` (of a token), `hidden`, `width` [B per element; 0 for a preparation],
+            `mem_bw`, `nominal` (NVLink, one direction) [B/s], all of one shape
+    """
+    return knee(latency(v, x), transfer(v, x), v["knee"])
+
+
+EXCHANGE = Exchange(
+    time, latency, transfer, PARAMETERS, frozenset(),
+    ("tokens", "ranks", "topk", "copies", "hidden", "width", "mem_bw", "nominal"), PROFILE, most=480,
+)  # fmt: skip
+
+
+def frame(rows: "pd.DataFrame") -> "pd.DataFrame":
+    """Return rows with what `EXCHANGE` needs, index kept; `nbytes` is what leaves a GPU, and `time` is there where the rows have it."""
     import pandas as pd
 
     def text(column: str, default: str) -> "pd.Series":
@@ -78,21 +141,21 @@ def frame(rows: "pd.DataFrame", knots: list[float]) -> "pd.DataFrame":
 
     op = rows["op_name"].astype(str).str.removeprefix("alltoall_")
     ranks, tokens = np.maximum(rows["moe_ep_size"].to_numpy(float), 1.0), rows["num_tokens"].to_numpy(float)
-    sent = np.where(op == "dispatch", rows["moe_dtype"].map(BYTES).to_numpy(float), np.where(op == "combine", 2.0, 1.0))
-    many = copies(rows["topk"].to_numpy(float), ranks)
-    vector = np.where(op == "prepare", 4.0 * rows["topk"], sent * rows["hidden_size"] * many)
-    place, log_place = (np.interp(scale(ranks), scale(np.array(knots)), np.arange(len(knots))) for scale in (np.asarray, np.log2))
-    unique = rows["system"].unique()
+    sent = np.where(op == "dispatch", rows["moe_dtype"].map(BYTES).to_numpy(float), op.map(BACK).fillna(0.0).to_numpy(float))
+    home = {s: s if s in KNOWN else HOME for s in rows["system"].unique()}
+    sheets = {s: spec(h) for s, h in home.items()}
+    many, hidden = copies(rows["topk"].to_numpy(float), ranks), rows["hidden_size"].to_numpy(float)
     kernel = text("kernel_source", KERNEL)
+    where = labels(rows.assign(system=rows["system"].map(home), engine="trtllm", engine_version="any"), kernel + "/" + op, kernel)
     found = pd.DataFrame(
         {
-            "system": rows["system"].astype(str), "version": text("version", "unknown"), "kernel": kernel, "op": op,
-            "side": np.where(op == "prepare", "plan", "data"),
-            "phase": op.map({"prepare": "plan", "dispatch": "dispatch"}).fillna("combine"),
-            "dtype": np.where(op == "dispatch", rows["moe_dtype"].astype(str), "any"), "ranks": ranks,
-            "place": place, "log_place": log_place,
-            "far": np.log2(ranks) - 3.0, "doublings": np.log2(np.maximum(tokens, 1.0)), "nbytes": tokens * vector,
-            "nominal": rows["system"].map({s: link_bw(s) for s in unique}).astype(float), "known": rows["moe_dtype"].isin(list(BYTES)),
+            **where, "op": op, "phase": op.map({"prepare": "plan", "dispatch": "dispatch"}).fillna("combine"),
+            "system": rows["system"].astype(str), "dtype": np.where(op == "dispatch", rows["moe_dtype"].astype(str), "any"),
+            "ranks": ranks, "tokens": tokens, "topk": rows["topk"].to_numpy(float), "copies": many, "hidden": hidden, "width": sent,
+            "nbytes": tokens * many * hidden * sent, "doublings": np.log2(np.maximum(tokens, 1.0)),
+            "mem_bw": rows["system"].map({s: n.mem_bw for s, n in sheets.items()}).astype(float),
+            "nominal": rows["system"].map({s: n.link_bw for s, n in sheets.items()}).astype(float),
+            "known": rows["moe_dtype"].isin(list(BYTES)),
         },
         index=rows.index,
     )  # fmt: skip
@@ -101,14 +164,14 @@ def frame(rows: "pd.DataFrame", knots: list[float]) -> "pd.DataFrame":
 
 def fit(rows: "pd.DataFrame", op: str) -> dict[str, Any]:
     """Return the fitted record; `rows` as the reader gives them."""
-    knots = sorted(float(n) for n in rows["moe_ep_size"].unique())
-    found = frame(rows, knots).reset_index(drop=True)
+    found = frame(rows).reset_index(drop=True)
     curves = found[["system", "kernel", "op", "dtype", "ranks"]].drop_duplicates()
     ranges = {
-        "ranks": knots, "curves": curves.sort_values(list(curves.columns)).to_numpy().tolist(),
+        "ranks": sorted(float(n) for n in rows["moe_ep_size"].unique()),
+        "curves": curves.sort_values(list(curves.columns)).to_numpy().tolist(),
         "tokens": [int(rows["num_tokens"].min()), int(rows["num_tokens"].max())],
-    }  # fmt: skip
-    return store.record(op, None, rows, ranges=ranges, **fit_family(FAMILY, found))
+    }
+    return store.record(op, None, rows, ranges=ranges, **fit_exchange(EXCHANGE, found))
 
 
 def predict(rows: "pd.DataFrame", fitted: Mapping[str, Any], op: str) -> "pd.DataFrame":  # noqa: ARG001
@@ -117,7 +180,7 @@ def predict(rows: "pd.DataFrame", fitted: Mapping[str, Any], op: str) -> "pd.Dat
 
     ranges = fitted["ranges"]
     knots = ranges["ranks"]
-    found = frame(rows, knots)
+    found = frame(rows)
     curves = {tuple(c) for c in ranges["curves"]}
     systems, ops, exact = {c[0] for c in curves}, {c[1:3] for c in curves}, {c[:4] for c in curves}
 
@@ -143,7 +206,7 @@ def predict(rows: "pd.DataFrame", fitted: Mapping[str, Any], op: str) -> "pd.Dat
     heads = list(zip(*(found[c] for c in ("system", "kernel", "op", "dtype", "ranks", "known")), strict=True))
     kinds = {head: kind(*head) for head in set(heads)}
     told = pd.DataFrame([kinds[h] for h in heads], columns=["novelty", "status", "reason"], index=rows.index)
-    seconds = np.where(told["status"] == "bound", np.nan, 1.0) * predicted(FAMILY, found, fitted)
+    seconds = np.where(told["status"] == "bound", np.nan, times(EXCHANGE, found, fitted))
     beyond = (rows["num_tokens"] > ranges["tokens"][1]) & (told["status"] == "calibrated")
     told.loc[beyond, ["status", "reason"]] = ["extrapolated", f"more than the {ranges['tokens'][1]} tokens measured"]
     return told.assign(seconds=seconds, stratum=found["phase"])
