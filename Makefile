@@ -27,7 +27,6 @@ $(STAMP): requirements.lock pyproject.toml
 
 book: env ## evaluate the ledger and build the strict static book in _build/html
 	$(BIN)/nvlinklab book build
-	$(BIN)/nvlinklab claims --summary
 
 test: env ## run every test (about five minutes on two cores)
 	$(BIN)/ruff check .

@@ -315,6 +315,7 @@ def book_build(as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"html": str(result.html), "warnings": result.warnings, "seconds": round(result.seconds, 1)}))
     else:
+        _print_summary(results)
         click.echo(f"{result.warnings} warnings, {result.seconds:.0f} s. The book: {result.html / 'index.html'}")
 
 

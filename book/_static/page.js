@@ -11,14 +11,6 @@ document.addEventListener("DOMContentLoaded", () => {
   start?.setAttribute("role", "navigation");
   start?.setAttribute("aria-label", "Book");
   for (const element of document.querySelectorAll(".citation-list, .citation-list [role]")) element.removeAttribute("role");
-  for (const head of document.querySelectorAll(".bd-article th")) {
-    if (head.textContent.trim()) continue; // an empty head cell is read out as a heading without a name
-    const cell = document.createElement("td");
-    cell.className = head.className;
-    cell.colSpan = head.colSpan;
-    head.replaceWith(cell);
-  }
-
   document.addEventListener(
     "toggle",
     ({ target }) => {
@@ -32,8 +24,9 @@ document.addEventListener("DOMContentLoaded", () => {
 
   // What scrolls sideways is reached by keyboard. The observer reports what is on screen, so that nothing else has to be laid out.
   const watch = new ResizeObserver((entries) => {
-    for (const { target } of entries) {
-      if (target.scrollWidth > target.clientWidth || target.scrollHeight > target.clientHeight) target.tabIndex = 0;
+    const measured = entries.map(({ target: t }) => [t, t.scrollWidth > t.clientWidth || t.scrollHeight > t.clientHeight]);
+    for (const [target, scrolls] of measured) {
+      if (scrolls) target.tabIndex = 0;
       else target.removeAttribute("tabindex");
     }
   });

@@ -31,6 +31,8 @@ _NOSCRIPT = re.compile(r"<noscript>\s*<style>\s*\.pst-js-only.*?</noscript>", re
 _STYLE_BLOCK = re.compile(r"<style\b[^>]*>(.*?)</style>", re.DOTALL)
 _STYLED = re.compile(r'<[a-zA-Z][^<>]*?\sstyle="[^"]*"[^<>]*>')
 _PRINT = ' onclick="window.print()"'
+_EMPTY_HEAD = re.compile(r"<th\b([^>]*)>(?:\s|<p\b[^>]*>\s*</p>)*</th>")
+"""A head cell without words would be read out as a heading without a name."""
 _VIEWPORT = re.compile(r'\s*<meta name="viewport"[^>]*>')
 
 
@@ -102,6 +104,7 @@ def _lift(text: str, lifted: dict[str, str]) -> str:
         return re.sub(r"^<[\w-]+", lambda m: f'{m[0]} class="{name}"', tag)
 
     text = _NOSCRIPT.sub("", text).replace(_PRINT, "")  # `page.js` does it
+    text = _EMPTY_HEAD.sub(lambda m: f"<td{m[1]}></td>", text)
     text = _STYLED.sub(element, _STYLE_BLOCK.sub(block, text))
     return _VIEWPORT.sub("", text, count=text.count('name="viewport"') - 1) if text.count('name="viewport"') > 1 else text
 
@@ -123,10 +126,10 @@ def _one_sheet(html: Path, pages: dict[str, str], lifted: dict[str, str], more: 
         texts.append(styles.used(css, words) if sheet.rpartition("/")[2] not in OWN else css)
     content = "\n".join([*(ICON_FONTS.sub("", css) for css in texts), more, *sorted(lifted)]) + "\n"
     (html / SHEET).write_text(content, encoding="utf-8")
-    stamp = hashlib.sha256(content.encode()).hexdigest()[:8]
+    address = scripts.stamped(html, SHEET)
     for name, text in pages.items():
         if sheets[name]:
-            link = f'<link rel="stylesheet" href="{"../" * name.count("/")}{SHEET}?v={stamp}">'
+            link = f'<link rel="stylesheet" href="{"../" * name.count("/")}{address}">'
             text = _SHEETS.sub(lambda m, name=name: "" if scripts.resolve(name, m[1] or m[2]) in listed else m[0], text)
             pages[name] = text.replace("</title>", f"</title>\n{link}", 1)
     for sheet in read:

@@ -23,6 +23,12 @@ _PRELOAD = re.compile(r'\s*<link rel="preload" as="script"[^>]*>')
 _MAP = re.compile(r"^//# sourceMappingURL=.*$", re.MULTILINE)
 _THRASH = '["pre",".nboutput > .output_area",".cell_output > .output",".jp-RenderedHTMLCommon",".pst-scrollable-table-container"]'
 """What the theme measures in a loop that makes the browser lay out the page once for each; `page.js` does the same without."""
+_HEADER = 'document.getElementsByClassName("bd-header")[0].getBoundingClientRect()'
+LATER = {
+    _THRASH: "['[data-none]']",
+    f"{_HEADER};": f"{{get bottom(){{return {_HEADER}.bottom}}}};",  # measured when the reader scrolls, not while scripts change the page
+}
+"""What the theme's scripts would have the browser lay out before the page is complete, and what stands there instead."""
 NOT_LOADED = ("fontawesome.js", "tex-chtml-full.js")
 
 
@@ -60,11 +66,12 @@ def bundle(html: Path, parts: list[Script]) -> str:
     head = "DOCUMENTATION_OPTIONS.pagename = document.documentElement.dataset.page;"
     texts = []
     for part in sorted(parts, key=lambda s: bool(s.file)):  # settings first: late scripts read them as they start
-        text = part.code or _MAP.sub("", (html / part.file).read_text(encoding="utf-8")).strip().replace(_THRASH, "['[data-none]']")
+        text = part.code or _MAP.sub("", (html / part.file).read_text(encoding="utf-8")).strip()
+        for early, late in LATER.items():
+            text = text.replace(early, late)
         texts.append(text + (f"\n{head}" if part.file.endswith("documentation_options.js") else ""))
-    content = "\n;\n".join(texts) + "\n"
-    (html / BUNDLE).write_text(content, encoding="utf-8")
-    return f"{BUNDLE}?v={hashlib.sha256(content.encode()).hexdigest()[:8]}"
+    (html / BUNDLE).write_text("\n;\n".join(texts) + "\n", encoding="utf-8")
+    return stamped(html, BUNDLE)
 
 
 def rewrite(html: Path, page: str, text: str, parts: list[Script], address: str) -> str:
@@ -73,7 +80,7 @@ def rewrite(html: Path, page: str, text: str, parts: list[Script], address: str)
     root = "../" * page.count("/")
     tags = [f'<script defer {" ".join(s.attributes for s in parts if s.attributes)} src="{root}{address}"></script>'.replace("  ", " ")]
     for script in own:
-        file = script.file or _file(html, script.code)
+        file = stamped(html, script.file) if script.file else _file(html, script.code)
         place = "" if "//" in file else root
         tags.append(f'<script defer {script.attributes} src="{place}{file}"></script>'.replace("  ", " "))
     named = _PAGE_NAME.search(text)
@@ -83,6 +90,12 @@ def rewrite(html: Path, page: str, text: str, parts: list[Script], address: str)
     text = text.replace('data-theme="auto"', 'data-theme="light"', 1)
     first = f"<script>{THEME}</script>\n" if "<html " in text and "data-theme=" in text else ""
     return text.replace("</head>", f"{first}{chr(10).join(tags)}\n</head>", 1)
+
+
+def stamped(html: Path, file: str) -> str:
+    """Return the address of a file with a part of its checksum, so that no browser shows an old copy of a new one."""
+    path = html / file
+    return f"{file}?v={hashlib.sha256(path.read_bytes()).hexdigest()[:8]}" if path.is_file() else file
 
 
 def _wanted(script: Script) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 from nvlinklab.bookext import (
     about,
     api,
+    aside,
     calculator,
     charts,
     citation,
@@ -32,8 +33,8 @@ from nvlinklab.bookext.charts import VegaLiteMime
 __all__ = ["VegaLiteMime", "setup"]
 
 PARTS = (
-    context, formulas, roles, ledger, details, lists, about, api, citation, headline, vendor, charts, places, downloads, overview, preview,
-    verdicts, calculator,
+    context, aside, formulas, roles, ledger, details, lists, about, api, citation, headline, vendor, charts, places, downloads, overview,
+    preview, verdicts, calculator,
 )  # fmt: skip
 
 

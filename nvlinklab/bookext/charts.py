@@ -15,12 +15,14 @@ from typing import Any
 
 from docutils import nodes
 
-from nvlinklab.bookext.context import kept
+from nvlinklab.bookext.context import kept, logger
 
 MIME = "application/vnd.vegalite.v5+json"
 VEGA_LITE = "6.4"
 """The Vega-Lite version of the bundled runtime; Altair 6.3 writes specs for it."""
 FILES, FOLDER = "charts", "charts"
+ROOM = {"left": 16, "right": 16, "top": 5, "bottom": 5}
+"""Around a still picture: the reader's fonts may be wider than those it is measured with."""
 
 
 class VegaLiteMime:
@@ -36,11 +38,7 @@ class VegaLiteMime:
         spec = data.content
         if not spec.get("description"):
             renderer.logger.warning("chart without a description (alternative text)", subtype="alt", line=data.line)
-        try:
-            return [_box(renderer.renderer.sphinx_env, spec)]
-        except ValueError as exc:
-            renderer.logger.warning(f"chart does not compile: {exc}", subtype="chart", line=data.line)
-            return []
+        return [_box(renderer.renderer.sphinx_env, spec, data.line)]
 
 
 def chart(env: Any, made: Any) -> nodes.container:
@@ -49,26 +47,27 @@ def chart(env: Any, made: Any) -> nodes.container:
 
 
 def setup(app: Any) -> None:
-    """Link each chart to the cell that made it; write the pictures and the tables once the pages are written."""
+    """Link each chart to the cell that made it; put in the pictures before a page is written, write the tables once all are."""
     app.connect("doctree-read", _link_cells)
+    app.connect("doctree-resolved", _put_pictures)
     app.connect("build-finished", _write)
 
 
-def _box(env: Any, spec: dict[str, Any]) -> nodes.container:
-    """The chart's picture, links to its data, and its specification, from which `charts.js` draws it."""
+def _box(env: Any, spec: dict[str, Any], line: int | None = None) -> nodes.container:
+    """The chart's picture, links to its data, and its specification, from which `charts.js` draws it.
+
+    The picture is being drawn while the pages are read; `_put_pictures` waits for it.
+    """
     import vl_convert
 
     key, payload = _payload(spec)
-    room = {"left": 16, "right": 16, "top": 5, "bottom": 5}  # the reader's fonts may be wider than those it is measured with
-    still = {"padding": room} | spec | {"config": spec.get("config", {}) | {"background": "transparent"}}
-    svg = vl_convert.vegalite_to_svg(still, vl_version=VEGA_LITE)
+    still = json.dumps({"padding": ROOM} | spec | {"config": spec.get("config", {}) | {"background": "transparent"}})
+    env.app.nvl_aside.begin(still, vl_convert.vegalite_to_svg, still, vl_version=VEGA_LITE)
     files = kept(env, FILES).setdefault(env.docname, {})
     folder = f"{'../' * env.docname.count('/')}_static/{FOLDER}"
-    first = not files
-    files[f"chart-{key}.svg"] = svg
-    size = "".join(f' {side}="{value}"' for side, value in _size(svg).items())
-    lazy = ' fetchpriority="high"' if first else ' loading="lazy"'
-    picture = f'<img src="{folder}/chart-{key}.svg" alt="{html.escape(spec.get("description") or "Chart")}"{size}{lazy}>'
+    about = {"name": f"chart-{key}.svg", "still": still, "alt": spec.get("description") or "Chart"}
+    picture = nodes.raw("", "", format="html", nvl_picture=about)
+    picture.line = line
     links = nodes.paragraph(classes=["nvl-chart-links"])
     tables = rows(spec)
     for number, table in enumerate(tables, 1):
@@ -77,7 +76,7 @@ def _box(env: Any, spec: dict[str, Any]) -> nodes.container:
         words = f"Data {number} (CSV)" if len(tables) > 1 else "Data (CSV)"
         links += nodes.raw("", f'<a href="{folder}/{name}" download>{words}</a>', format="html")
     box = nodes.container(classes=["nvl-chart", "output"])
-    box += nodes.container("", nodes.raw("", picture, format="html"), classes=["nvl-chart-view"])
+    box += nodes.container("", picture, classes=["nvl-chart-view"])
     box += nodes.raw("", _script(payload), format="html")
     figure = nodes.container(classes=["nvl-figure"])
     figure += [box, links]
@@ -128,6 +127,30 @@ def _link_cells(_app: Any, doctree: nodes.document) -> None:
             if source is not None and anchor not in source["ids"]:
                 source["ids"].append(anchor)
             links += nodes.raw("", f'<a href="#{anchor}">Made by this cell</a>', format="html")
+
+
+def _put_pictures(app: Any, doctree: nodes.document, page: str) -> None:
+    """Write the pictures of a page and show them, each at its size; only the first is wanted at once."""
+    if app.builder.format != "html":
+        return
+    import vl_convert
+
+    folder = Path(app.outdir) / "_static" / FOLDER
+    wanted = ' fetchpriority="high"'
+    for node in [n for n in doctree.findall(nodes.raw) if "nvl_picture" in n]:
+        about = node["nvl_picture"]
+        try:
+            svg = app.nvl_aside.result(about["still"], vl_convert.vegalite_to_svg, about["still"], vl_version=VEGA_LITE)
+        except ValueError as exc:
+            logger.warning("chart does not compile: %s", exc, location=node, type="nvl", subtype="chart")
+            continue
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / about["name"]).write_text(svg, encoding="utf-8")
+        size = "".join(f' {side}="{value}"' for side, value in _size(svg).items())
+        address = f"{'../' * page.count('/')}_static/{FOLDER}/{about['name']}"
+        picture = f'<img src="{address}" alt="{html.escape(about["alt"])}"{size}{wanted}>'
+        node.replace_self(nodes.raw("", picture, format="html"))
+        wanted = ' loading="lazy"'
 
 
 def _write(app: Any, error: Exception | None) -> None:

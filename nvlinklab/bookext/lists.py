@@ -1,6 +1,7 @@
 """Directives that list what the numbers rest on: the sources and the data tables."""
 
 import csv
+import json
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from nvlinklab.bookext.context import ResultDirective, data_folder
 from nvlinklab.bookext.parts import address_of, link, paragraph, rich, row, simple_table, span, table
 from nvlinklab.errors import DataError
 
+LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 KINDS = {
     "primary": "vendors, standards bodies, official repositories, authors",
     "primary-measurement": "the party that measured",
@@ -42,7 +44,7 @@ class SourcesList(ResultDirective):
         self.env.note_dependency(str(path))
         if not path.is_file():
             raise DataError("data/sources.yml does not exist")
-        entries = yaml.safe_load(path.read_text(encoding="utf-8"))
+        entries = yaml.load(path.read_text(encoding="utf-8"), Loader=LOADER)
         made: list[nodes.Node] = []
         for kind, meaning in KINDS.items():
             rows = [_source_row(key, source) for key, source in entries.items() if source["kind"] == kind]
@@ -89,7 +91,7 @@ def _measurement_titles(folder: Path) -> dict[str, str]:
     path = folder / "measurements" / "index.yml"
     if not path.is_file():
         return {}
-    return {name: entry["title"] for name, entry in yaml.safe_load(path.read_text(encoding="utf-8")).items()}
+    return {name: entry["title"] for name, entry in yaml.load(path.read_text(encoding="utf-8"), Loader=LOADER).items()}
 
 
 def _download(page: str, name: str) -> str:
@@ -97,9 +99,13 @@ def _download(page: str, name: str) -> str:
 
 
 def _length(path: Path) -> int:
-    """Rows of a table, entries of a list, claims of a chapter."""
+    """Rows of a table, entries of a list, claims of a chapter. YAML is counted where it stands: to make values of it takes long."""
     text = path.read_text(encoding="utf-8")
     if path.suffix == ".csv":
         return max(sum(1 for _ in csv.reader(text.splitlines())) - 1, 0)
-    content = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)) or []
-    return len(content["claims"]) if isinstance(content, dict) and "claims" in content else len(content)
+    if path.suffix == ".json":
+        content = json.loads(text)
+        return len(content["claims"]) if isinstance(content, dict) and "claims" in content else len(content)
+    node = yaml.compose(text, Loader=LOADER)
+    fields = {key.value: value for key, value in node.value} if isinstance(node, yaml.MappingNode) else {}
+    return len(fields.get("claims", node).value) if node is not None else 0

@@ -1,6 +1,7 @@
 """Named hardware: `load("gb200-nvl72")` gives the numbers; names, sources and spread stay beside them."""
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, NamedTuple
 
 from nvlinklab._struct import leaf_units
@@ -102,6 +103,7 @@ def _load_accelerator(name: str) -> Record:
     return Record(name, Accelerator(**{leaf: r.value for leaf, r in found.items()}), found, tuple(p for p in leaves if p not in found))
 
 
+@cache
 def _systems() -> Any:
     return read_yaml(data_dir() / "hardware" / "systems.yml", "systems")
 

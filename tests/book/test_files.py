@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from nvlinklab.book import scripts
 from nvlinklab.book.folder import checksums
 from nvlinklab.claims.ledger import ledger
 from nvlinklab.claims.page import load
@@ -44,6 +45,11 @@ def test_nothing_is_loaded_from_elsewhere(published: Site, files: dict[str, Page
     assert [f"{name}: {a}" for name, page in files.items() for a in page.loads if re.match(r"(https?:)?//", a)] == []
     style = (published.folder / "_static" / "book.css").read_text(encoding="utf-8")
     assert re.findall(r"url\(\s*['\"]?(?:https?:)?//", style) == []
+
+
+def test_no_script_of_the_theme_lays_out_an_unfinished_page(published: Site) -> None:
+    code = (published.folder / "_static" / "book.js").read_text(encoding="utf-8")
+    assert [early for early, late in scripts.LATER.items() if late not in code or early in code] == []
 
 
 def test_every_page_allows_only_what_came_with_it(files: dict[str, Page]) -> None:

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import re
 from pathlib import Path
 
 import pytest
@@ -140,3 +141,32 @@ def test_a_folder_is_finished(tmp_path: Path) -> None:
     assert left[:2] == ["_static/book.css", "_static/book.js"]
     assert all(name.startswith("_static/inline/") for name in left[2:])
     assert len(left) == 3
+
+
+def test_a_head_cell_without_words_is_no_heading(tmp_path: Path) -> None:
+    (tmp_path / "_static").mkdir()
+    row = '<tr><th class="head"><p></p></th><th>\n</th><th><p>Time</p></th><th scope="row" class="stub">a</th></tr>'
+    (tmp_path / "two.html").write_text(PAGE.format(root="", name="two", more=row))
+    finish(tmp_path)
+    made = '<tr><td class="head"></td><td></td><th><p>Time</p></th><th scope="row" class="stub">a</th></tr>'
+    assert made in (tmp_path / "two.html").read_text()
+
+
+def test_a_script_of_one_page_is_asked_for_anew_when_it_changes(tmp_path: Path) -> None:
+    addresses = set()
+    for content in ("first()", "second()", "second()"):
+        (tmp_path / "_static").mkdir(exist_ok=True)
+        (tmp_path / "book").mkdir(exist_ok=True)
+        for name in ("documentation_options.js", "tool.js"):
+            (tmp_path / "_static" / name).write_text("const DOCUMENTATION_OPTIONS = {};\n")
+        (tmp_path / "_static" / "own.js").write_text(content)
+        more = '<script defer="defer" src="../_static/own.js?v=0"></script><script src="https://example.org/far.js"></script>'
+        (tmp_path / "book" / "one.html").write_text(PAGE.format(root="../", name="book/one", more=more))
+        (tmp_path / "two.html").write_text(PAGE.format(root="", name="two", more=""))
+        finish(tmp_path)
+        page = (tmp_path / "book" / "one.html").read_text()
+        assert 'src="https://example.org/far.js"' in page
+        found = re.findall(r'src="\.\./_static/own\.js\?v=([0-9a-f]{8})"', page)
+        assert found == [hashlib.sha256(content.encode()).hexdigest()[:8]]
+        addresses |= set(found)
+    assert len(addresses) == 2
