@@ -119,10 +119,11 @@ def write(fitted: Mapping[str, Any]) -> Path:
 
 
 def _text(value: Any, depth: int = 0) -> str:
-    """JSON with one line for each list of plain values or small table row, so that a changed number changes one line."""
+    """JSON with one line for each list of whole numbers, short list or small table row, so that a changed number changes one line."""
     flat = json.dumps(value, sort_keys=True, ensure_ascii=False)
     nested = isinstance(value, dict | list) and bool(value)
-    if not nested or (depth > 0 and len(flat) <= 136 - 2 * depth):
+    whole = isinstance(value, list) and all(type(v) is int for v in value)
+    if not nested or whole or (depth > 0 and len(flat) <= 136 - 2 * depth):
         return flat
     pad, end = "  " * (depth + 1), "  " * depth
     if isinstance(value, dict):

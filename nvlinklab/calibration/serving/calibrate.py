@@ -60,36 +60,21 @@ def calibrate(progress: Callable[[str], None] | None = None, cross_validate: boo
     if cross_validate:
         parts = []
         for kind, seed in KINDS:
-            found = crossval.cross_validate(table, reading, times, rows, model, kind, seed=seed, progress=tell)
-            if kind == "group" and seed == 0:
-                at = table.index.get_indexer(found.index)
-                model = model._replace(interval=crossval.interval_factors(found, times, at, table["family"].to_numpy()[at]))
-            parts.append(found.assign(kind=kind, seed=seed, id=table["id"].loc[found.index]))
-        tell("three rows of each left-out deployment as anchors")
-        found = crossval.cross_validate(table, reading, times, rows, model, "group", anchors=crossval.ANCHORS, progress=tell)
-        parts.append(found.assign(kind="anchors", seed=0, id=table["id"].loc[found.index]))
-        whole = _with_factors(pd.concat(parts, ignore_index=True), table, model.interval)
-        _write_rows(whole)
+            anchors = crossval.ANCHORS if (kind, seed) == KINDS[0] else 0
+            found = crossval.cross_validate(table, reading, times, rows, model, kind, seed=seed, anchors=anchors, progress=tell)
+            names = np.where(found["anchors"] > 0, "anchors", kind)
+            parts.append(found.assign(kind=names, seed=seed, at=table.index.get_indexer(found.index)))
+        left = pd.concat(parts, ignore_index=True)
+        of_groups = left[left["kind"] == "group"]
+        at = of_groups["at"].to_numpy()
+        model = model._replace(interval=crossval.interval_factors(of_groups, {n: t[at] for n, t in times.items()}, reading.labels.iloc[at]))
+        _write_rows(crossval.widened(left, model.interval, reading, left["at"].to_numpy()).assign(id=table["id"].to_numpy()[left["at"]]))
     else:
         model = model._replace(interval=kept.load().interval)
     record = kept.record(model, table.iloc[rows].drop(columns=["duplicate"]), fit)
     store.write(record)
     kept.load.cache_clear()
     return record
-
-
-def _with_factors(found: "pd.DataFrame", table: "pd.DataFrame", interval: dict[str, dict[str, float]]) -> "pd.DataFrame":
-    """Widen the intervals of rows predicted with a factor of 1; those with anchors have theirs already."""
-    families = table.set_index("id")["family"].loc[found["id"]].to_numpy()
-    first = (found["kind"] == "group") & (found["seed"] == 0)
-    for name in fitting.OUTPUTS:
-        factor = np.asarray([interval[name].get(f, interval[name]["all"]) for f in families])
-        value = found[f"{name}_s"].to_numpy()
-        for q in ("q05", "q95"):
-            column = f"{name}_s_{q}"
-            wide = value * (found[column].to_numpy() / value) ** factor
-            found[column] = np.where(first, wide, found[column])
-    return found
 
 
 def _write_rows(found: "pd.DataFrame") -> Path:

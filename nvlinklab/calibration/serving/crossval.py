@@ -1,6 +1,6 @@
 """Errors on rows a fit never saw: deployments, systems and model families left out whole, never rows at random (neighbours leak)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -9,13 +9,19 @@ from nvlinklab.calibration.serving import fitting, similarity
 from nvlinklab.calibration.serving.deployments import Reading
 from nvlinklab.calibration.serving.fitting import OUTPUTS
 from nvlinklab.calibration.serving.model import Model
-from nvlinklab.calibration.serving.predict import measured_deployments, predict
+from nvlinklab.calibration.serving.predict import QUANTILE, measured_deployments, predict, quantiles, request
+from nvlinklab.calibration.serving.predict import interval_factors as factors_of_rows
 from nvlinklab.calibration.serving.similarity import Spread
 
 if TYPE_CHECKING:
     import pandas as pd
 
+FOLDS = 10
+"""Into how many folds deployments are dealt."""
+
 ANCHORS = 3
+"""Rows of a left-out deployment that the model is conditioned on in the test with anchors."""
+
 LEAST_ROWS = 6
 """Least rows of a deployment for the test with anchors."""
 
@@ -27,7 +33,7 @@ class Fold(NamedTuple):
     held_out: np.ndarray
 
 
-def folds(kind: str, labels: "pd.DataFrame", rows: np.ndarray, count: int = 6, seed: int = 0) -> list[Fold]:
+def folds(kind: str, labels: "pd.DataFrame", rows: np.ndarray, count: int = FOLDS, seed: int = 0) -> list[Fold]:
     """Return what to leave out.
 
     Args:
@@ -67,12 +73,13 @@ def cross_validate(
         start: a fit to all rows, from which each fold's fit starts
         kind, count, seed: of the folds, see `folds`
         steps: of each fold's fit
-        anchors: rows of the left-out deployment the model is conditioned on; only deployments with `LEAST_ROWS` rows or more are
-            predicted then, the anchors themselves left out
+        anchors: where above 0, every left-out deployment of `LEAST_ROWS` rows or more is predicted once more, the model conditioned on so
+            many of its rows, which are left out of the result
         progress: told which fold is done
 
     Returns:
-        what `predict` returns, for the rows that were left out, in their order, and the column `fold`.
+        what `predict` returns, for the rows that were left out, in their order, and the columns `fold` and `anchors` (how many rows the
+        model was conditioned on).
     """
     import pandas as pd
 
@@ -81,48 +88,69 @@ def cross_validate(
         train = np.setdiff1d(rows, fold.held_out)
         model, _ = fit_model(reading, times, train, start.spreads, start.interval, start.unconstrained, steps)
         left = table.iloc[fold.held_out]
+        found.append(predict(left, model=model).assign(fold=fold.name, anchors=0))
         if anchors:
-            parts = []
-            labels = reading.labels.iloc[fold.held_out]
-            for _, members in labels.groupby("group", sort=True):
-                mine = left.loc[members.index]
-                if len(mine) < LEAST_ROWS:
-                    continue
-                order = mine.sort_values(["isl", "osl", "concurrency"]).index
-                chosen = order[np.linspace(0, len(order) - 1, anchors).round().astype(int)]
-                parts.append(predict(mine.drop(chosen), mine.loc[chosen], model))
-            part = pd.concat(parts) if parts else None
-        else:
-            part = predict(left, model=model)
-        if part is not None:
-            found.append(part.assign(fold=fold.name))
+            groups = reading.labels["group"].iloc[fold.held_out]
+            found += [part.assign(fold=fold.name, anchors=anchors) for part in _anchored(left, groups, anchors, model)]
         if progress:
             progress(f"left out: {fold.name}, {len(fold.held_out)} rows")
-    return pd.concat(found).sort_index()
+    return pd.concat(found).sort_index(kind="stable")
+
+
+def _anchored(left: "pd.DataFrame", groups: "pd.Series", anchors: int, model: Model) -> Iterator["pd.DataFrame"]:
+    """Yield predictions of the other rows of each deployment, given `anchors` of its rows spread over its loads."""
+    for _, members in groups.groupby(groups, sort=True):
+        mine = left.loc[members.index]
+        if len(mine) >= LEAST_ROWS:
+            order = mine.sort_values(["isl", "osl", "concurrency"]).index
+            chosen = order[np.linspace(0, len(order) - 1, anchors).round().astype(int)]
+            yield predict(mine.drop(chosen), mine.loc[chosen], model)
 
 
 ENOUGH = 40
-"""Left-out rows from which a family's intervals have a factor of their own."""
+"""Left-out rows from which a family, or a family on a system, has a factor of its own."""
 
 
-def interval_factors(
-    predictions: "pd.DataFrame", times: dict[str, np.ndarray], positions: np.ndarray, families: np.ndarray
-) -> dict[str, dict[str, float]]:
-    """Return by which factor standard deviations must grow so that 90 % intervals cover 90 % of left-out rows, by output and family.
+def interval_factors(found: "pd.DataFrame", times: dict[str, np.ndarray], labels: "pd.DataFrame") -> dict[str, dict[str, float]]:
+    """Return by which factor standard deviations must grow so that 90 % intervals cover 90 % of left-out rows.
 
     Args:
-        predictions: of left-out rows, made with a factor of 1
-        times: measured, of all rows
-        positions: where the predicted rows stand among them
-        families: of the predicted rows
+        found: predictions of left-out rows, made with a factor of 1
+        times: measured, of the same rows, shape (rows,)
+        labels: of the same rows
+
+    Returns:
+        by output: `all`, families, and `family|system`.
     """
+    groups = {"all": np.ones(len(labels), dtype=bool)}
+    for names in (labels["family"], labels["family"] + "|" + labels["system"]):
+        groups |= {str(n): (names == n).to_numpy() for n in sorted(set(names))}
     out: dict[str, dict[str, float]] = {}
     for name in OUTPUTS:
-        value, high = predictions[f"{name}_s"].to_numpy(), predictions[f"{name}_s_q95"].to_numpy()
-        ratio = np.abs(np.log(times[name][positions] / value)) / np.log(high / value)
-        groups = {"all": np.ones(len(ratio), dtype=bool)} | {str(f): families == f for f in sorted(set(families))}
-        out[name] = {f: float(np.quantile(ratio[m], 0.90)) for f, m in groups.items() if m.sum() >= ENOUGH}
+        value, high = found[f"{name}_s"].to_numpy(), found[f"{name}_s_q95"].to_numpy()
+        ratio = np.abs(np.log(times[name] / value)) / np.log(high / value)
+        out[name] = {n: float(np.quantile(ratio[m], 0.90)) for n, m in groups.items() if n == "all" or m.sum() >= ENOUGH}
     return out
+
+
+def widened(found: "pd.DataFrame", interval: dict[str, dict[str, float]], reading: Reading, positions: np.ndarray) -> "pd.DataFrame":
+    """Return predictions made with a factor of 1, with the intervals that the factors give.
+
+    Args:
+        found: predictions of left-out rows
+        interval: of `interval_factors`
+        reading: the table
+        positions: where the predicted rows stand in it
+    """
+    labels = reading.labels.iloc[positions]
+    sd = {
+        n: factors_of_rows(interval[n], labels["family"], labels["system"])
+        * np.log(found[f"{n}_s_q95"] / found[f"{n}_s"]).to_numpy()
+        / QUANTILE
+        for n in OUTPUTS
+    }
+    tokens, rate = (x[positions] for x in request(reading.cases))
+    return found.assign(**quantiles(found["ttft_s"].to_numpy(), found["tpot_s"].to_numpy(), tokens, rate, sd))
 
 
 def tune(

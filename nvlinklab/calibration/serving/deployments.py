@@ -4,6 +4,7 @@ Both spellings are taken: the columns of `nvlinklab.io.silicon.end_to_end` (`con
 repaired measurement files (`conc`, `R_tp`, `R_p_tp`, ...). Where the layout columns are empty it is read from `group`.
 """
 
+import math
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -21,6 +22,9 @@ ENGINES = ("sglang", "trtllm", "vllm")
 UNSTATED = {"sglang": "fp8"}
 """Number format where none is stated: what fits the rows of that engine; the model's own BF16 elsewhere."""
 
+SLIGHTLY = 1.0 / 3.0
+"""Share by which the requests per decode worker may exceed a power of two for that power to be its limit of running sequences."""
+
 COLUMNS = {
     "concurrency": ("concurrency", "conc"), "max_running": ("max_running",), "gpus": ("gpus",),
     "tp": ("tp", "R_tp"), "ep": ("ep", "R_ep"), "dp_attention": ("dp_attention", "R_dpa"),
@@ -29,6 +33,9 @@ COLUMNS = {
     "decode_tp": ("decode_tp", "R_d_tp"), "decode_ep": ("decode_ep", "R_d_ep"), "decode_dp_attention": ("decode_dp_attention", "R_d_dpa"),
 }  # fmt: skip
 """Our name of a column, and the names it may have."""
+
+RUN = "workflow_run_id="
+"""How an image begins that names a run of a measuring script, not software: rows of one day count as one image then."""
 
 REQUIRED = ("family", "system", "backend", "precision", "mode", "isl", "osl")
 
@@ -96,7 +103,7 @@ class Reading(NamedTuple):
         readable: which rows can be predicted, shape (rows,)
         bound: rows of which something is missing, so that what is computed is a bound, shape (rows,)
         reasons: in words, empty where nothing is to be said, shape (rows,)
-        labels: the names a row is known by (family, system, backend, precision, mode, image, group, layout)
+        labels: the names a row is known by (family, system, backend, precision, mode, image, measured, group, layout)
     """
 
     cases: Case
@@ -121,7 +128,7 @@ def normalised(rows: "pd.DataFrame") -> "pd.DataFrame":
             "(R_tp, R_ep, R_dpa, or R_p_* and R_d_* where prefill and decode have GPUs of their own)"
         )
     out = pd.DataFrame(index=rows.index)
-    for name in (*REQUIRED, "image", "group", "id"):
+    for name in (*REQUIRED, "image", "measured", "group", "id"):
         out[name] = rows.get(name)
     for name, spellings in COLUMNS.items():
         found = next((s for s in spellings if s in rows), None)
@@ -196,6 +203,24 @@ def _why_not(r: Any) -> str:
     return ""
 
 
+def implied_limit(backend: str, aggregated: bool, each: float) -> float:
+    """Return the limit of running sequences per decode worker that a load gives away; inf where it gives none away.
+
+    Disaggregated TensorRT-LLM is set up with a decode batch of a power of two and driven slightly above it, so that a free place is filled
+    at once (4301 requests for 4096 places). The excess waits for a place, so TTFT is at least `each / limit - 1` of a request's decode time
+    (Little's law); chapter 21 shows it of the measured rows. A load of a power of two, or far above one, gives nothing away.
+
+    Args:
+        backend: the engine
+        aggregated: whether prefill and decode share GPUs
+        each: requests in flight per decode worker
+    """
+    if aggregated or backend != "trtllm" or not each > 1.0:
+        return float("inf")
+    power = 2.0 ** math.floor(math.log2(each))
+    return power if 0.0 < each / power - 1.0 <= SLIGHTLY else float("inf")
+
+
 def _case(r: Any) -> tuple[Case, list[str], bool]:
     aggregated = r.mode == "agg"
     prefill, decode, notes, bound = _pools(r, aggregated)
@@ -212,12 +237,16 @@ def _case(r: Any) -> tuple[Case, list[str], bool]:
     if concurrency != concurrency:
         concurrency, bound = decode.workers, True
         notes.append("the concurrency is not given: one request per worker, so times are lower bounds")
+    if not limit > 0.0:
+        limit = implied_limit(r.backend, aggregated, concurrency / decode.workers)
+        if limit < float("inf"):
+            notes.append(f"a limit of {limit:g} running sequences per decode worker is read from the load")
     used = decode.workers * decode.gpus + (0.0 if aggregated else prefill.workers * prefill.gpus)
     total = _float(r.gpus)
     case = Case(
         shape=shape(r.family, fmt), gpu=_gpu(r.system), prefill=prefill, decode=decode, aggregated=float(aggregated), **weights,
         four_bit=float(fmt in ("fp4", "int4")), isl=MEAN_LENGTH * float(r.isl), osl=max(MEAN_LENGTH * float(r.osl), 1.0),
-        concurrency=concurrency, max_running=limit if limit > 0.0 else float("inf"), gpus=total if total > 0.0 else used,
+        concurrency=concurrency, max_running=limit, gpus=total if total > 0.0 else used,
     )  # fmt: skip
     return case, notes, bound
 
@@ -264,5 +293,8 @@ def read(rows: "pd.DataFrame") -> Reading:
     }, index=rows.index)  # fmt: skip
     own = labels[["family", "system", "backend", "precision", "mode", "layout"]].agg("|".join, axis=1)
     labels["group"] = table["group"].astype("string").fillna(own).astype(str)
-    labels["image"] = labels["image"].fillna("unstated:" + labels["family"] + labels["backend"] + labels["generation"]).astype(str)
+    labels["measured"] = table["measured"].astype("string").fillna("undated").astype(str)
+    unnamed = labels["image"].isna() | labels["image"].str.startswith(RUN).fillna(False)
+    dated = np.where(labels["measured"] == "undated", labels["family"] + labels["backend"] + labels["generation"], labels["measured"])
+    labels["image"] = np.where(unnamed, "unnamed:" + dated, labels["image"]).astype(str)
     return Reading(stacked, np.asarray(readable), np.asarray(bounds), reasons, labels)

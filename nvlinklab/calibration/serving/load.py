@@ -96,7 +96,7 @@ def _round(q: Values, c: Case, running: Float) -> tuple[Float, Served]:
     limit = jnp.where(shared, NO_LIMIT, pool.workers * side / own / c.decode.workers * c.osl * tpot)
     declared = jnp.minimum(c.max_running, NO_LIMIT)
     free_running = each * c.osl * tpot / life
-    runs = 1.0 / join(LIMIT_EXPONENT, 1.0 / free_running, 1.0 / limit, 1.0 / capacity, 1.0 / declared)
+    runs = jnp.minimum(1.0 / join(LIMIT_EXPONENT, 1.0 / free_running, 1.0 / limit, 1.0 / capacity), declared)
     queue = (each / runs - 1.0) * c.osl * tpot
     ttft = join(LIMIT_EXPONENT, unlimited, jnp.maximum(queue, 0.0))
     throughput = c.concurrency * c.osl / (ttft + _tokens(c) * tpot) / c.gpus

@@ -12,8 +12,8 @@ from nvlinklab.calibration.serving.similarity import Effects, Spread
 from nvlinklab.errors import DataError
 
 NAME = "serving"
-RESOLUTION = 1e6
-"""Covariances of effects are kept as whole multiples of one over this: three digits of a standard deviation of 3 %."""
+RESOLUTION = 1e5
+"""Covariances of effects are kept as whole multiples of one over this: two digits of a standard deviation of 3 %."""
 
 
 class Model(NamedTuple):
@@ -23,8 +23,8 @@ class Model(NamedTuple):
         unconstrained, covariance: posterior of the physical parameters in coordinates without bounds
         effects: by output, `tpot` and `ttft`
         spreads: by output
-        interval: factor on the standard deviation that makes 90 % intervals cover, by output and then by family (`all` for families
-            with few rows); from cross-validation
+        interval: factor on the standard deviation that makes 90 % intervals cover, by output and then by family and `family|system`
+            (`all` for those with few rows); from cross-validation
         deployments: the measured deployments: labels, range of loads, rows
         info: the rest of the record
     """
@@ -54,7 +54,7 @@ def record(model: Model, rows: Any, fit: fitting.Fit) -> dict[str, Any]:
     """Return what the file holds."""
     effects = {
         name: {
-            "levels": [list(level) for level in e.levels], "mean": e.mean, "covariance_ppm": _whole(e.covariance),
+            "levels": [list(level) for level in e.levels], "mean": e.mean, "covariance_1e5": _whole(e.covariance),
             "parameters": e.parameters,
         }
         for name, e in model.effects.items()
@@ -79,7 +79,7 @@ def from_record(found: dict[str, Any]) -> Model:
     if names != [p.name for p in PARAMETERS]:
         raise DataError("data/calibration/serving.json was written for other parameters; `nvlinklab calibrate` writes it anew")
     effects = {
-        name: Effects(tuple((k, v) for k, v in e["levels"]), np.asarray(e["mean"]), _matrix(e["covariance_ppm"]), e["parameters"])
+        name: Effects(tuple((k, v) for k, v in e["levels"]), np.asarray(e["mean"]), _matrix(e["covariance_1e5"]), e["parameters"])
         for name, e in found["effects"].items()
     }
     return Model(

@@ -1,11 +1,12 @@
 """Predictions with doubt: values, 90 % intervals, status, and the nearest measured deployments."""
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from nvlinklab.calibration.serving import deployments, fitting, similarity
-from nvlinklab.calibration.serving.deployments import Reading
+from nvlinklab.calibration.serving.deployments import Case, Reading
 from nvlinklab.calibration.serving.fitting import OUTPUTS
 from nvlinklab.calibration.serving.load import Served
 from nvlinklab.calibration.serving.model import Model, load
@@ -19,6 +20,9 @@ QUANTILE = 1.6448536269514722
 
 CLIFF = 0.8
 """Share of the capacity, or of the prefill pool's limit, from which errors explode."""
+
+ANCHOR_OUTLIER = 2.5
+"""Standard deviations from which an anchor is held to be unusual and counts less."""
 
 LOADS = ("isl", "osl", "concurrency")
 
@@ -72,7 +76,7 @@ def _covariance(model: Model, name: str, logs: Logs, reading: Reading, a: np.nda
     effects = logs.levels[a] @ e.covariance @ logs.levels[b].T
     unseen = np.zeros((len(a), len(b)))
     known = set(e.levels)
-    for kind in similarity.all_kinds():
+    for kind in s.kinds:
         names = np.asarray(similarity.level_names(reading.labels, kind), dtype=object)
         new = np.asarray([(kind, n) not in known for n in names])
         much = s.kinds[kind] * similarity.strength(load_, kind)
@@ -118,7 +122,7 @@ def predict(rows: "pd.DataFrame", anchors: "pd.DataFrame | None" = None, model: 
             left = np.log(times[n][known]) - logs[n].mean[known]
             prior = _covariance(model, n, logs[n], reading, known, known)
             sd = np.sqrt(np.diag(prior) + model.spreads[n].noise ** 2)
-            noise = model.spreads[n].noise ** 2 + (similarity.inflation(left, sd) - 1.0) * sd**2
+            noise = model.spreads[n].noise ** 2 + (similarity.inflation(left, ANCHOR_OUTLIER * sd) - 1.0) * sd**2
             across = _covariance(model, n, logs[n], reading, here, known)
             gain = np.linalg.solve(prior + np.diag(noise), across.T).T
             mean[n] += gain @ left
@@ -126,10 +130,38 @@ def predict(rows: "pd.DataFrame", anchors: "pd.DataFrame | None" = None, model: 
     return _table(rows, reading, served, mean, variance, model, count)
 
 
-def _factors(model: Model, name: str, reading: Reading) -> np.ndarray:
-    """Return each row's factor on the standard deviation: that of its family where enough rows of it were left out, else of all."""
-    factors = model.interval[name]
-    return np.asarray([factors.get(f, factors["all"]) for f in reading.labels["family"]])
+def interval_factors(factors: dict[str, float], families: Iterable[str], systems: Iterable[str]) -> np.ndarray:
+    """Return each row's factor on the standard deviation, shape (rows,).
+
+    It is that of its family, or of the family on its system where that is larger; families and pairs with few left-out rows have none of
+    their own, and take that of all rows.
+    """
+    pairs = zip(families, systems, strict=True)
+    return np.asarray([max(factors.get(f, factors["all"]), factors.get(f"{f}|{s}", 0.0)) for f, s in pairs])
+
+
+def quantiles(ttft: np.ndarray, tpot: np.ndarray, tokens: np.ndarray, rate: np.ndarray, sd: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return the columns `ttft_s`, `tpot_s` and `tput` with their 5 % and 95 % quantiles.
+
+    Args:
+        ttft, tpot: medians [s]
+        tokens: of a request after the first
+        rate: output tokens in flight per GPU, so that over a request's life it is the throughput [token]
+        sd: of the logarithms of `ttft` and `tpot`; the throughput's follows from the shares of a request's life, as if independent
+    """
+    life = ttft + tokens * tpot
+    waiting = ttft / life
+    sd = sd | {"tput": np.hypot((1.0 - waiting) * sd["tpot"], waiting * sd["ttft"])}
+    columns: dict[str, np.ndarray] = {}
+    for name, value, s in (("ttft_s", ttft, sd["ttft"]), ("tpot_s", tpot, sd["tpot"]), ("tput", rate / life, sd["tput"])):
+        columns |= {name: value, f"{name}_q05": value * np.exp(-QUANTILE * s), f"{name}_q95": value * np.exp(QUANTILE * s)}
+    return columns
+
+
+def request(cases: Case) -> tuple[np.ndarray, np.ndarray]:
+    """Return the tokens of a request after the first, and the output tokens in flight per GPU; shapes (rows,)."""
+    osl, concurrency, gpus = (np.asarray(x) for x in (cases.osl, cases.concurrency, cases.gpus))
+    return np.maximum(osl - 1.0, 0.0), concurrency * osl / gpus
 
 
 def _table(
@@ -138,20 +170,13 @@ def _table(
 ) -> "pd.DataFrame":  # fmt: skip
     import pandas as pd
 
-    c = reading.cases
-    osl, concurrency, gpus = (np.asarray(x)[:count] for x in (c.osl, c.concurrency, c.gpus))
-    tokens = np.maximum(osl - 1.0, 0.0)
-    sd = {n: _factors(model, n, reading)[:count] * np.sqrt(np.maximum(variance[n], 1e-12)) for n in OUTPUTS}
-    tpot, ttft = np.exp(mean["tpot"]), np.exp(mean["ttft"])
-    life = ttft + tokens * tpot
-    tput = concurrency * osl / life / gpus
-    waiting = ttft / life
-    sd["tput"] = np.sqrt(((1.0 - waiting) * sd["tpot"]) ** 2 + (waiting * sd["ttft"]) ** 2)
-    columns: dict[str, np.ndarray] = {}
-    for name, value, s in (("ttft_s", ttft, sd["ttft"]), ("tpot_s", tpot, sd["tpot"]), ("tput", tput, sd["tput"])):
-        columns[name] = value
-        columns[f"{name}_q05"] = value * np.exp(-QUANTILE * s)
-        columns[f"{name}_q95"] = value * np.exp(QUANTILE * s)
+    tokens, rate = (x[:count] for x in request(reading.cases))
+    labels = reading.labels.iloc[:count]
+    sd = {
+        n: interval_factors(model.interval[n], labels["family"], labels["system"]) * np.sqrt(np.maximum(variance[n], 1e-12))
+        for n in OUTPUTS
+    }
+    columns = quantiles(np.exp(mean["ttft"]), np.exp(mean["tpot"]), tokens, rate, sd)
     readable = reading.readable[:count]
     out = pd.DataFrame({k: np.where(readable, v, np.nan) for k, v in columns.items()}, index=rows.index)
     status, reason = _status(reading, served, model, count)

@@ -1,6 +1,6 @@
 """Which deployments are wrong together: the covariance of what the physics leaves over.
 
-What a serving model misses is mostly software: an engine's kernels for a precision, a container image, one deployment's settings. Rows
+What a serving model misses is mostly software: an engine's kernels for a precision, a container image, a day's campaign of measuring. Rows
 that share such a thing err alike, so what is left over is a sum of effects, one per level of each kind in `KINDS` and of each trend along a
 load in `TRENDS`, all shrunk towards zero by the standard deviation of their kind (a linear mixed model; Laird and Ware 1982), plus what one
 deployment has for itself, at all loads and at loads near each other. The standard deviations are tuned for prediction of deployments that
@@ -24,11 +24,13 @@ KINDS: dict[str, tuple[str, ...]] = {
     "engine_system": ("family", "backend", "system", "precision", "mode"),
     "format": ("family", "generation", "precision"),
     "image": ("backend", "image"),
+    "campaign": ("family", "system", "backend", "measured"),
 }
-"""What rows may share, by the labels that must agree."""
+"""What rows may share, by the labels that must agree. A campaign is what one party measured on one day: same software, same habits."""
 
 TRENDS: dict[str, tuple[str, int]] = {
     "engine_family_batch": ("engine_family", 0), "engine_family_prompt": ("engine_family", 1), "engine_batch": ("engine", 0),
+    "campaign_batch": ("campaign", 0), "campaign_prompt": ("campaign", 1),
 }  # fmt: skip
 """Effects that grow along a load: the kind whose levels have them, and the coordinate of `loads`."""
 
@@ -38,24 +40,27 @@ CENTRE = (1.5, 7.9, 6.9)
 SCALES = {"concurrency_per_gpu": 1.5, "isl": 1.0, "osl": 1.0}
 """Distance in a logarithm over which loads are no longer neighbours."""
 
-OUTLIER = 2.5
-"""Residuals beyond this many standard deviations get the noise that makes them likely."""
-
 
 class Spread(NamedTuple):
     """Standard deviations of one output's logarithm.
 
     Attributes:
-        kinds: of the effects, by kind
+        kinds: of the effects, by kind; only those named here are estimated
         deployment: of one deployment at all loads
         load: of one deployment at loads near each other
         noise: of a measurement
+        outlier: residuals beyond this many standard deviations get the noise that makes them likely
     """
 
     kinds: dict[str, float]
     deployment: float
     load: float
     noise: float
+    outlier: float
+
+
+OWN = Spread._fields[1:]
+"""What a `Spread` holds beside its kinds."""
 
 
 class Effects(NamedTuple):
@@ -71,11 +76,6 @@ class Effects(NamedTuple):
     mean: np.ndarray
     covariance: np.ndarray
     parameters: float
-
-
-def all_kinds() -> tuple[str, ...]:
-    """Return every kind of effect, trends included."""
-    return (*KINDS, *TRENDS)
 
 
 def level_names(labels: "pd.DataFrame", kind: str) -> list[str]:
@@ -112,7 +112,7 @@ def design(labels: "pd.DataFrame", load: np.ndarray, levels: Sequence[tuple[str,
     """Return how much of each effect a row has, shape (rows, levels); a level nobody measured has no column."""
     number = {level: i for i, level in enumerate(levels)}
     z = np.zeros((len(labels), len(levels)))
-    for kind in all_kinds():
+    for kind in dict.fromkeys(kind for kind, _ in levels):
         much = strength(load, kind)
         for row, name in enumerate(level_names(labels, kind)):
             column = number.get((kind, name))
@@ -121,9 +121,9 @@ def design(labels: "pd.DataFrame", load: np.ndarray, levels: Sequence[tuple[str,
     return z
 
 
-def all_levels(labels: "pd.DataFrame") -> tuple[tuple[str, str], ...]:
+def all_levels(s: Spread, labels: "pd.DataFrame") -> tuple[tuple[str, str], ...]:
     """Return every `(kind, level)` of some rows, in a fixed order."""
-    return tuple((kind, name) for kind in all_kinds() for name in sorted(set(level_names(labels, kind))))
+    return tuple((kind, name) for kind in s.kinds for name in sorted(set(level_names(labels, kind))))
 
 
 def prior_sd(s: Spread, levels: Sequence[tuple[str, str]]) -> np.ndarray:
@@ -135,15 +135,15 @@ def unseen_variance(s: Spread, labels: "pd.DataFrame", load: np.ndarray, levels:
     """Return the variance of the effects of levels nobody measured, shape (rows,)."""
     known = set(levels)
     extra = np.zeros(len(labels))
-    for kind in all_kinds():
+    for kind in s.kinds:
         new = np.asarray([(kind, name) not in known for name in level_names(labels, kind)])
         extra += np.where(new, (s.kinds[kind] * strength(load, kind)) ** 2, 0.0)
     return extra
 
 
-def inflation(residuals: np.ndarray, sd: np.ndarray) -> np.ndarray:
-    """Return by how much the variance of outlying rows must grow to make them likely; 1 for the others."""
-    return np.maximum(1.0, (np.abs(residuals) / (OUTLIER * sd)) ** 2)
+def inflation(residuals: np.ndarray, bound: np.ndarray) -> np.ndarray:
+    """Return by how much the variance of rows whose residual exceeds `bound` must grow to make them likely; 1 for the others."""
+    return np.maximum(1.0, (np.abs(residuals) / bound) ** 2)
 
 
 class Table(NamedTuple):
@@ -164,10 +164,10 @@ class Table(NamedTuple):
     weights: np.ndarray
 
 
-def table(labels: "pd.DataFrame", load: np.ndarray) -> Table:
+def table(s: Spread, labels: "pd.DataFrame", load: np.ndarray) -> Table:
     """Return rows prepared for `effects` and `leave_groups_out`."""
     groups = labels["group"].to_numpy()
-    levels = all_levels(labels)
+    levels = all_levels(s, labels)
     blocks = [np.flatnonzero(groups == g) for g in dict.fromkeys(groups)]
     weights = np.empty(len(labels))
     for block in blocks:
@@ -224,8 +224,8 @@ def effects(s: Spread, labels: "pd.DataFrame", load: np.ndarray, residuals: np.n
         labels, load: of the rows
         residuals: shape (rows,)
     """
-    t, sd = table(labels, load), total_sd(s)
-    found = solve(s, t, residuals, (inflation(residuals, np.asarray(sd)) - 1.0) * sd**2)
+    t, sd = table(s, labels, load), total_sd(s)
+    found = solve(s, t, residuals, (inflation(residuals, np.asarray(s.outlier * sd)) - 1.0) * sd**2)
     shrunk = 1.0 - np.diag(found.precision_inverse) / prior_sd(s, t.levels) ** 2
     return Effects(t.levels, found.mean, found.precision_inverse, float(shrunk.sum()))
 
@@ -246,7 +246,7 @@ def leave_groups_out(s: Spread, t: Table, residuals: np.ndarray) -> tuple[np.nda
             rest = np.linalg.inv(np.eye(len(block)) - w @ found.precision_inverse @ w.T)
             mean[block] = residuals[block] - root @ (rest @ (r - w @ found.mean))
             variance[block] = np.einsum("ij,jk,ik->i", root, rest, root) - extra[block]
-        extra = (inflation(residuals - mean, np.asarray(sd)) - 1.0) * sd**2
+        extra = (inflation(residuals - mean, np.asarray(s.outlier * sd)) - 1.0) * sd**2
     return mean, np.sqrt(variance)
 
 
@@ -273,12 +273,12 @@ def tune(start: Spread, labels: "pd.DataFrame", load: np.ndarray, residuals: np.
     def pack(x: np.ndarray) -> Spread:
         values = np.exp(x)
         kinds = dict(zip(start.kinds, (float(v) for v in values[:-3]), strict=True))
-        return Spread(kinds, *(float(v) for v in values[-3:]))
+        return Spread(kinds, *(float(v) for v in values[-3:]), outlier=start.outlier)
 
     centre = np.log([*start.kinds.values(), start.deployment, start.load, start.noise])
     free = [i for i, name in enumerate((*start.kinds, "deployment", "load", "noise")) if name not in FIXED]
 
-    rows = table(labels, load)
+    rows = table(start, labels, load)
 
     def cost(x: np.ndarray) -> float:
         return score(pack(x), rows, residuals) + float(((x - centre) ** 2).sum())
@@ -302,9 +302,9 @@ def tune(start: Spread, labels: "pd.DataFrame", load: np.ndarray, residuals: np.
 
 def as_mapping(s: Spread) -> dict[str, float]:
     """Return the standard deviations by name."""
-    return {**s.kinds, "deployment": s.deployment, "load": s.load, "noise": s.noise}
+    return {**s.kinds, **{name: getattr(s, name) for name in OWN}}
 
 
 def from_mapping(values: Mapping[str, float]) -> Spread:
     """Return the standard deviations from `as_mapping`."""
-    return Spread({k: values[k] for k in all_kinds()}, values["deployment"], values["load"], values["noise"])
+    return Spread({k: v for k, v in values.items() if k not in OWN}, **{name: values[name] for name in OWN})

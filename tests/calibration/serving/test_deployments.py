@@ -61,3 +61,30 @@ def test_tables_without_what_is_needed_are_refused():
         deployments.read(pd.DataFrame([{k: v for k, v in BASE.items() if k != "family"}]))
     with pytest.raises(DataError, match="no row of the table can be read"):
         deployments.read(rows({"family": "dsr2"}))
+
+
+@pytest.mark.parametrize(("each", "limit"), [(4301, 4096), (1.25, 1), (5, 4), (21, 16), (563, 512)])
+def test_a_load_slightly_above_a_power_of_two_gives_a_limit_away(each, limit):
+    assert deployments.implied_limit("trtllm", False, each) == limit
+    found = deployments.read(rows(DISAGGREGATED | {"backend": "trtllm", "conc": each}))
+    assert float(found.cases.max_running[0]) == limit
+    assert f"limit of {limit}" in found.reasons[0]
+
+
+def test_no_limit_is_read_from_other_loads_engines_and_layouts():
+    for each in (0.5, 1, 2, 4096, 3, 6, 1536, float("nan")):
+        assert deployments.implied_limit("trtllm", False, each) == float("inf")
+    assert deployments.implied_limit("sglang", False, 4301) == float("inf")
+    assert deployments.implied_limit("trtllm", True, 4301) == float("inf")
+    declared = deployments.read(rows(DISAGGREGATED | {"backend": "trtllm", "conc": 4301, "max_running": 5000}))
+    assert float(declared.cases.max_running[0]) == 5000.0
+    assert "read from the load" not in declared.reasons[0]
+
+
+def test_an_image_that_names_a_run_is_known_by_its_day():
+    day = "2026-01-01"
+    cases = (("v1", day), ("workflow_run_id=7", day), (None, day), (None, None))
+    images = [deployments.read(rows({"image": image, "measured": on})).labels["image"].iloc[0] for image, on in cases]
+    assert images[0] == "v1"
+    assert images[1] == images[2] == "unnamed:2026-01-01"
+    assert images[3] not in images[:3]

@@ -7,15 +7,16 @@ import pytest
 from nvlinklab.calibration.serving import similarity
 from nvlinklab.calibration.serving.similarity import Spread
 
-KINDS = dict.fromkeys(similarity.all_kinds(), 0.1)
-SPREAD = Spread({**KINDS, "engine": 0.2, "engine_family_batch": 0.05}, 0.08, 0.06, 0.07)
+KINDS = dict.fromkeys((*similarity.KINDS, *similarity.TRENDS), 0.1)
+SPREAD = Spread({**KINDS, "engine": 0.2, "engine_family_batch": 0.05}, 0.08, 0.06, 0.07, 2.5)
 
 
 @pytest.fixture
 def world():
     rng = np.random.default_rng(1)
     n = 40
-    columns = {"family": "abc", "system": "xy", "backend": "st", "generation": "h", "precision": "48", "mode": "a", "image": "ijk"}
+    columns = {"family": "abc", "system": "xy", "backend": "st", "generation": "h", "precision": "48", "mode": "a"}
+    columns |= {"image": "ijk", "measured": "12"}
     labels = pd.DataFrame({k: rng.choice(list(v), n) for k, v in columns.items()})
     labels["group"] = labels[["family", "system", "backend", "precision"]].agg("".join, axis=1)
     load = similarity.loads(rng.uniform(1, 50, n), rng.uniform(500, 8000, n), rng.uniform(500, 8000, n))
@@ -23,8 +24,8 @@ def world():
 
 
 def dense(labels, load):
-    z = similarity.design(labels, load, similarity.all_levels(labels))
-    d = similarity.prior_sd(SPREAD, similarity.all_levels(labels)) ** 2
+    z = similarity.design(labels, load, similarity.all_levels(SPREAD, labels))
+    d = similarity.prior_sd(SPREAD, similarity.all_levels(SPREAD, labels)) ** 2
     groups = labels["group"].tolist()
     return z, d, similarity.own(SPREAD, groups, load, groups, load) + SPREAD.noise**2 * np.eye(len(labels))
 
@@ -41,7 +42,7 @@ def test_effects_are_the_dense_posterior(world):
 
 def test_leaving_out_at_once_is_leaving_out_one_by_one(world):
     labels, load, r = world
-    mean, sd = similarity.leave_groups_out(SPREAD, similarity.table(labels, load), r)
+    mean, sd = similarity.leave_groups_out(SPREAD, similarity.table(SPREAD, labels, load), r)
     z, d, own = dense(labels, load)
     k = z * d @ z.T + own
     for group in labels["group"].unique():
@@ -53,7 +54,7 @@ def test_leaving_out_at_once_is_leaving_out_one_by_one(world):
 
 def test_nothing_measured_leaves_the_prior(world):
     labels, load, _ = world
-    levels = similarity.all_levels(labels)
+    levels = similarity.all_levels(SPREAD, labels)
     assert similarity.unseen_variance(SPREAD, labels, load, levels) == pytest.approx(0.0)
     unseen = similarity.unseen_variance(SPREAD, labels, load, ())
     trends = sum((SPREAD.kinds[k] * similarity.strength(load, k)) ** 2 for k in similarity.TRENDS)
@@ -75,7 +76,7 @@ def test_an_outlier_moves_the_effects_less_the_farther_out_it_is(world):
 
 def test_tuning_does_not_make_the_score_worse(world):
     labels, load, r = world
-    t = similarity.table(labels, load)
+    t = similarity.table(SPREAD, labels, load)
     found = similarity.tune(SPREAD, labels, load, r, steps=(0.7,))
     assert similarity.score(found, t, r) <= similarity.score(SPREAD, t, r)
     assert similarity.from_mapping(similarity.as_mapping(found)) == found
