@@ -291,8 +291,8 @@ def read(rows: "pd.DataFrame") -> Reading:
         "generation": np.where(stacked.gpu.hopper > 0, "hopper", "later"), "image": table["image"].astype("string"),
         "layout": layout,
     }, index=rows.index)  # fmt: skip
-    own = labels[["family", "system", "backend", "precision", "mode", "layout"]].agg("|".join, axis=1)
-    labels["group"] = table["group"].astype("string").fillna(own).astype(str)
+    own = zip(*(labels[name] for name in ("family", "system", "backend", "precision", "mode", "layout")), strict=True)
+    labels["group"] = table["group"].astype("string").fillna(pd.Series(["|".join(names) for names in own], index=rows.index)).astype(str)
     labels["measured"] = table["measured"].astype("string").fillna("undated").astype(str)
     unnamed = labels["image"].isna() | labels["image"].str.startswith(RUN).fillna(False)
     dated = np.where(labels["measured"] == "undated", labels["family"] + labels["backend"] + labels["generation"], labels["measured"])

@@ -62,8 +62,8 @@ def _logs(model: Model, reading: Reading) -> tuple[dict[str, Logs], Served]:
 def _variance(model: Model, name: str, logs: Logs) -> np.ndarray:
     """Return the predictive variance of each row's logarithm: parameters, effects, levels never seen, its deployment, its noise."""
     s, e = model.spreads[name], model.effects[name]
-    physics = np.einsum("ij,jk,ik->i", logs.slopes, model.covariance, logs.slopes)
-    effects = np.maximum(np.einsum("ij,jk,ik->i", logs.levels, e.covariance, logs.levels), 0.0)
+    physics = (logs.slopes @ model.covariance * logs.slopes).sum(axis=1)
+    effects = np.maximum((logs.levels @ e.covariance * logs.levels).sum(axis=1), 0.0)
     return physics + effects + logs.extra + s.deployment**2 + s.load**2 + s.noise**2
 
 

@@ -80,7 +80,8 @@ class Effects(NamedTuple):
 
 def level_names(labels: "pd.DataFrame", kind: str) -> list[str]:
     """Return each row's level of a kind."""
-    return labels[list(KINDS[TRENDS[kind][0] if kind in TRENDS else kind])].agg("|".join, axis=1).tolist()
+    columns = (labels[name] for name in KINDS[TRENDS[kind][0] if kind in TRENDS else kind])
+    return ["|".join(names) for names in zip(*columns, strict=True)]
 
 
 def strength(load: np.ndarray, kind: str) -> np.ndarray:
