@@ -133,11 +133,11 @@ def predict(rows: "pd.DataFrame", anchors: "pd.DataFrame | None" = None, model: 
 def interval_factors(factors: dict[str, float], families: Iterable[str], systems: Iterable[str]) -> np.ndarray:
     """Return each row's factor on the standard deviation, shape (rows,).
 
-    It is that of its family, or of the family on its system where that is larger; families and pairs with few left-out rows have none of
-    their own, and take that of all rows.
+    It is that of its family, or of the family on its system where that is larger; families and pairs with few left-out rows, or none, take
+    that of all rows.
     """
     pairs = zip(families, systems, strict=True)
-    return np.asarray([max(factors.get(f, factors["all"]), factors.get(f"{f}|{s}", 0.0)) for f, s in pairs])
+    return np.asarray([max(factors.get(name, factors["all"]) for name in (f, f"{f}|{s}")) for f, s in pairs])
 
 
 def quantiles(ttft: np.ndarray, tpot: np.ndarray, tokens: np.ndarray, rate: np.ndarray, sd: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

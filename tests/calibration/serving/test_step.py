@@ -71,8 +71,8 @@ def test_a_declared_limit_holds_and_queues():
     assert s.running[1] < 32.5
     assert s.ttft[1] > 5.0 * s.ttft[0]
     assert s.tpot[1] < s.tpot[0]
-    tokens = deployments.read(rows()).cases.osl[0]
-    assert s.ttft[1] == pytest.approx((256 / 32 - 1) * tokens * s.tpot[1], rel=1e-3)  # Little: the others wait for a place
+    tokens = float(deployments.read(rows()).cases.osl[0])
+    assert float(s.ttft[1]) == pytest.approx((256 / 32 - 1) * tokens * float(s.tpot[1]), rel=1e-3)  # Little: the others wait for a place
 
 
 def test_memory_limits_what_runs():
