@@ -240,7 +240,7 @@ def _case(r: Any) -> tuple[Case, list[str], bool]:
     if not limit > 0.0:
         limit = implied_limit(r.backend, aggregated, concurrency / decode.workers)
         if limit < float("inf"):
-            notes.append(f"a limit of {limit:g} running sequences per decode worker is read from the load")
+            notes.append(f"a limit of {limit:g} running sequences per decode worker is read from the load; max_running declares another")
     used = decode.workers * decode.gpus + (0.0 if aggregated else prefill.workers * prefill.gpus)
     total = _float(r.gpus)
     case = Case(
