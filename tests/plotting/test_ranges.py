@@ -40,7 +40,8 @@ def test_intervals_end_where_they_end_and_open_ones_at_the_edge():
     chart = drawn(ROWS)
     low, high = next(layer["encoding"]["x"]["scale"]["domain"] for layer in chart["layer"] if layer["mark"]["type"] == "point")
     spans = {r["asked"]: (r["from"], r["to"]) for r in marks(chart, "rule")}
-    assert spans == {"first": (5.0, 20.0), "second": (low, high)}
+    assert spans["first"] == (5.0, 20.0)
+    assert spans["second"] == pytest.approx((low, high), rel=1e-5)  # the theme of notebooks rounds a chart's data
     assert low < 2.0
     assert high > 30.0
 

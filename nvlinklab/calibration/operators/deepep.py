@@ -121,7 +121,7 @@ def reached(top_k: Any, groups: Any, experts: Any) -> np.ndarray:
     `nvlinklab.workload.moe.distinct_ranks`.
 
     >>> round(float(reached(2.0, 8.0, 8.0)), 6), round(float(reached(8.0, 8.0, 256.0)), 3)
-    (2.0, 5.305)
+    (2.0, 5.295)
     """
     top_k, groups, experts = np.broadcast_arrays(*(np.asarray(v, dtype=float) for v in (top_k, groups, experts)))
     missed = np.ones(top_k.shape)
