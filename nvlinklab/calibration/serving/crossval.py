@@ -9,8 +9,7 @@ from nvlinklab.calibration.serving import fitting, similarity
 from nvlinklab.calibration.serving.deployments import Reading
 from nvlinklab.calibration.serving.fitting import OUTPUTS
 from nvlinklab.calibration.serving.model import Model
-from nvlinklab.calibration.serving.predict import QUANTILE, measured_deployments, predict, quantiles, request
-from nvlinklab.calibration.serving.predict import interval_factors as factors_of_rows
+from nvlinklab.calibration.serving.predict import QUANTILE, measured_deployments, predict, quantiles, request, row_factors
 from nvlinklab.calibration.serving.similarity import Spread
 
 if TYPE_CHECKING:
@@ -144,7 +143,7 @@ def widened(found: "pd.DataFrame", interval: dict[str, dict[str, float]], readin
     """
     labels = reading.labels.iloc[positions]
     sd = {
-        n: factors_of_rows(interval[n], labels["family"], labels["system"])
+        n: row_factors(interval[n], labels["family"], labels["system"])
         * np.log(found[f"{n}_s_q95"] / found[f"{n}_s"]).to_numpy()
         / QUANTILE
         for n in OUTPUTS

@@ -130,7 +130,7 @@ def predict(rows: "pd.DataFrame", anchors: "pd.DataFrame | None" = None, model: 
     return _table(rows, reading, served, mean, variance, model, count)
 
 
-def interval_factors(factors: dict[str, float], families: Iterable[str], systems: Iterable[str]) -> np.ndarray:
+def row_factors(factors: dict[str, float], families: Iterable[str], systems: Iterable[str]) -> np.ndarray:
     """Return each row's factor on the standard deviation, shape (rows,).
 
     It is that of its family, or of the family on its system where that is larger; families and pairs with few left-out rows, or none, take
@@ -172,10 +172,7 @@ def _table(
 
     tokens, rate = (x[:count] for x in request(reading.cases))
     labels = reading.labels.iloc[:count]
-    sd = {
-        n: interval_factors(model.interval[n], labels["family"], labels["system"]) * np.sqrt(np.maximum(variance[n], 1e-12))
-        for n in OUTPUTS
-    }
+    sd = {n: row_factors(model.interval[n], labels["family"], labels["system"]) * np.sqrt(np.maximum(variance[n], 1e-12)) for n in OUTPUTS}
     columns = quantiles(np.exp(mean["ttft"]), np.exp(mean["tpot"]), tokens, rate, sd)
     readable = reading.readable[:count]
     out = pd.DataFrame({k: np.where(readable, v, np.nan) for k, v in columns.items()}, index=rows.index)

@@ -48,4 +48,4 @@ def test_widening_afterwards_is_predicting_with_the_factors(world):
     for column in ("tpot_s", "ttft_s", "tput"):
         for quantile in ("", "_q05", "_q95"):
             assert wide[column + quantile].to_numpy() == pytest.approx(direct[column + quantile].to_numpy(), rel=1e-12)
-    assert predict.interval_factors(interval["tpot"], ["dsr1", "dsr1", "new"], ["h200_sxm", "b200_sxm", "x"]).tolist() == [2.5, 1.5, 1.0]
+    assert predict.row_factors(interval["tpot"], ["dsr1", "dsr1", "new"], ["h200_sxm", "b200_sxm", "x"]).tolist() == [2.5, 1.5, 1.0]
