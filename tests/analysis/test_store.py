@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from nvlinklab.analysis import sweep
-from nvlinklab.analysis.store import BATCH, _batches, chunks_done, open_sweep, sweep_to_zarr
+from nvlinklab.analysis.store import TASK_TIME, _batches, chunks_done, open_sweep, sweep_to_zarr
 from nvlinklab.errors import SpecError
 
 POINT = {"alpha": 1e-6, "n": 1e6, "bw": 1e12, "tp": 1.0, "ep": 1.0}
@@ -60,14 +60,19 @@ def test_workers_write_the_same_bytes_as_one_process(tmp_path):
     assert digests(tmp_path / "one") == digests(tmp_path / "two")
 
 
+@pytest.mark.parametrize("seconds", [0.01, TASK_TIME, 60.0])
 @pytest.mark.parametrize(("chunks", "workers"), [(0, 2), (1, 2), (7, 1), (1000, 2), (1000, 16)])
-def test_tasks_hold_every_chunk_once_and_the_last_are_small(chunks, workers):
-    todo = [(i,) for i in range(chunks)]
-    tasks = list(_batches(todo, workers))
+def test_tasks_hold_every_chunk_once_and_start_and_end_small(chunks, workers, seconds):
+    todo, tasks = [(i,) for i in range(chunks)], []
+    for task in _batches(todo, workers, lambda: seconds if len(tasks) > 2 else float("inf")):
+        tasks.append(task)
     assert [chunk for task in tasks for chunk in task] == todo
     sizes = [len(task) for task in tasks]
-    assert sizes == sorted(sizes, reverse=True) and max(sizes, default=1) <= BATCH
+    assert max(sizes, default=1) <= max(1, TASK_TIME / seconds)
+    assert sizes[:3] == [1] * min(3, chunks) and sizes[3:] == sorted(sizes[3:], reverse=True)
     assert sizes[-workers:] == [1] * min(workers, chunks)
+    if seconds == 0.01 and (chunks, workers) == (1000, 2):
+        assert max(sizes) == int(TASK_TIME / seconds)
 
 
 def test_a_cluster_at_an_address_writes_the_same_bytes(tmp_path):
@@ -95,7 +100,7 @@ def test_kill_9_in_the_middle_then_resume_gives_the_same_bytes(tmp_path):
     running = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.DEVNULL)
     deadline = time.monotonic() + 120
     while running.poll() is None and time.monotonic() < deadline:
-        if (cut / "feasible" / "c" / "2").exists():
+        if (cut / "feasible" / "c.2.0.0").exists():
             break
         time.sleep(0.005)
     assert running.poll() is None, "it ended before it could be killed"
