@@ -2,6 +2,9 @@
 
 import os
 import platform
+import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from typing import Any
@@ -26,6 +29,34 @@ def _processor() -> str:
             return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
     except (OSError, StopIteration):
         return platform.machine()
+
+
+SPIN = """
+import time
+end, n = time.perf_counter() + {seconds}, 0
+while time.perf_counter() < end:
+    for _ in range(10000):
+        n += 1
+print(n)
+"""
+
+
+def two_over_one(rounds: int, seconds: float = 2.0) -> dict[str, float]:
+    """Return how much more two busy loops do than one, neither sharing anything: `{smallest, median, largest}` of some rounds.
+
+    What the machine's own second core is worth, the measure of everything that runs on two.
+    """
+    ratios = []
+    for _ in range(rounds):
+        one, two = (_spun(count, seconds) for count in (1, 2))
+        ratios.append(two / one)
+    return {"smallest": round(min(ratios), 3), "median": round(statistics.median(ratios), 3), "largest": round(max(ratios), 3)}
+
+
+def _spun(count: int, seconds: float) -> int:
+    command = [sys.executable, "-c", SPIN.format(seconds=seconds)]
+    loops = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(count)]
+    return sum(int(loop.communicate()[0]) for loop in loops)
 
 
 def best_of(call: Callable[[], Any], repeat: int) -> float:

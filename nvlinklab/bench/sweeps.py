@@ -45,24 +45,31 @@ def child(folder: str, points: int, workers: int) -> None:
     from nvlinklab import scenario as sc
     from nvlinklab.analysis.store import sweep_to_zarr
 
-    started, ticks = time.perf_counter(), []
+    used: list[tuple[int, float]] = []
 
     def tick(done: int, total: int) -> None:
-        half = ticks and ticks[-1][1] < total // 2 <= done
-        ticks.append((time.perf_counter(), done, total, _processor_time() if half or done == total else None))
+        if (done >= total // 2 and not used) or done == total:
+            used.append((done, _processor_time()))
 
+    started = time.perf_counter()
     scenario = sc.build("deepseek-r1", "gb200-nvl72", 64.0).scenario
     sweep_to_zarr(cost, scenario, axes(points), folder, dtype="float32", workers=workers, progress=tick)
     seconds = time.perf_counter() - started
-    # workers start and compile one after the other: the second half counts, from the last chunk of those that arrived together
-    skip = len(ticks) // 2 if workers else min(1, len(ticks) - 2)
-    skip = max(i for i, t in enumerate(ticks[:-1]) if i <= skip or t[0] - ticks[skip][0] < 1e-3)
-    (first, done, total, _), (last, end, *_) = ticks[skip], ticks[-1]
-    rate = (end - done) / total * points / (last - first) if last > first else points / seconds
-    used = [(done, processor) for _, done, _, processor in ticks if processor is not None]
-    cpu = (used[-1][1] - used[0][1]) / ((used[-1][0] - used[0][0]) / total * points) * 1e9 if len(used) > 1 else float("nan")
+    (half, before), (total, after) = used[0], used[-1]
+    cpu = (after - before) / (total - half) * total / points * 1e9 if total > half else float("nan")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    rate = points / total * _chunks_per_s(Path(folder), bool(workers)) if total > 2 else points / seconds
     print(json.dumps({"seconds": seconds, "points_per_s": rate, "cpu_ns_per_point": cpu, "rss": peak}))
+
+
+def _chunks_per_s(folder: Path, workers: bool) -> float:
+    """Return the rate at which chunks were finished, by the times of their files.
+
+    The first chunk waits for the compiler; workers start and compile one after the other, so there only the second half counts.
+    """
+    ends = sorted(file.stat().st_mtime for file in (folder / "feasible").glob("c.*"))
+    ends = ends[len(ends) // 2 if workers else 0 :]
+    return (len(ends) - 1) / (ends[-1] - ends[0])
 
 
 def _processor_time() -> float:
@@ -81,6 +88,7 @@ def _started(folder: Path, points: int, workers: int) -> subprocess.Popen[str]:
 def run(folder: Path, points: int, workers: int) -> dict[str, Any]:
     """Return seconds, points per second, peak memory of the process and its workers together [B], and size on disk [B]."""
     shutil.rmtree(folder, ignore_errors=True)
+    os.sync()  # what earlier runs left to write would be written during this one, by the kernel's threads, on these cores
     process, peak = _started(folder, points, workers), 0
     while process.poll() is None:
         peak = max(peak, _memory(process.pid))
@@ -95,6 +103,11 @@ def run(folder: Path, points: int, workers: int) -> dict[str, Any]:
         "cpu_ns_per_point": round(found["cpu_ns_per_point"], 2) if found["cpu_ns_per_point"] == found["cpu_ns_per_point"] else None,
         "peak_memory": max(peak, int(found["rss"])), "stored": size,
     }  # fmt: skip
+
+
+def median_run(folder: Path, points: int, workers: int, rounds: int) -> dict[str, Any]:
+    """Return the run of the median rate among some: short sweeps have few chunks, and one slow moment decides them."""
+    return sorted((run(folder, points, workers) for _ in range(rounds)), key=lambda r: r["points_per_s"])[rounds // 2]
 
 
 def _memory(pid: int) -> int:

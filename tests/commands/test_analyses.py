@@ -195,7 +195,9 @@ def test_the_bench_report_says_which_promises_are_met():
     found = {
         "mode": "full", "machine": {"processor": "x", "cores": 2, "memory_gb": 1, "system": "s", "python": "3", "jax": "0", "load": 0},
         "model": {f"{c}, {w}": speed for c in cases for w in ("every input varies", "six inputs vary")},
-        "growth": [row, row | {"points": 10**9, "points_per_s": 7e6}], "workers": [row, row | {"points_per_s": 1.8e7}],
+        "growth": [row, row | {"points": 10**9, "points_per_s": 7e6}],
+        "workers": [row | {"workers": 1}, row | {"workers": 2, "points_per_s": 1.8e7}],
+        "second_core": {"smallest": 1.9, "median": 2.0, "largest": 2.1},
         "resume": {"identical": True, "chunks_before_the_kill": 1, "chunks": 2}, "start": {"import": {"seconds": 0.1, "ratio": 2.0}},
     }  # fmt: skip
     found["promises"] = report.promises(found)
@@ -204,5 +206,11 @@ def test_the_bench_report_says_which_promises_are_met():
     assert "| **no** |" in report.table(found)
     strict = [p for p in found["promises"] if p["reading"].startswith("stricter")]
     assert len(strict) == 3, "a promise and the stricter readings of it are told apart"
+    stolen = found | {
+        "second_core": found["second_core"] | {"median": 1.8},
+        "workers": [found["workers"][0], row | {"workers": 2, "points_per_s": 1.6e7}],
+    }
+    clock = {p["reading"]: p["met"] for p in report.promises(stolen) if p["promise"].startswith(("2 Dask", "the same over"))}
+    assert clock == {"as promised": False, "where cores are not free": True, "if no worker ever waits": True}
     slow = found | {"model": found["model"] | {"one number and gradient, every input varies": speed | {"points_per_s": 3.9e5}}}
     assert [p["measured"] for p in report.promises(slow) if not p["met"]] == [5.128, 5.128, 5.128, 0.7]
