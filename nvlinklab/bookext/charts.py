@@ -16,6 +16,7 @@ from typing import Any
 from docutils import nodes
 
 from nvlinklab.bookext.context import kept, logger
+from nvlinklab.bookext.pictures import slim
 
 MIME = "application/vnd.vegalite.v5+json"
 VEGA_LITE = "6.4"
@@ -145,7 +146,7 @@ def _put_pictures(app: Any, doctree: nodes.document, page: str) -> None:
             logger.warning("chart does not compile: %s", exc, location=node, type="nvl", subtype="chart")
             continue
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / about["name"]).write_text(svg, encoding="utf-8")
+        (folder / about["name"]).write_text(slim(svg), encoding="utf-8")
         size = "".join(f' {side}="{value}"' for side, value in _size(svg).items())
         address = f"{'../' * page.count('/')}_static/{FOLDER}/{about['name']}"
         picture = f'<img src="{address}" alt="{html.escape(about["alt"])}"{size}{wanted}>'
