@@ -20,7 +20,8 @@
     return `${Number(mantissa)}e${e < 0 ? "-" : "+"}${String(Math.abs(e)).padStart(2, "0")}`;
   };
   const g = (value) => digits(value, 6);
-  const plain = (value, most = 4) => value.toLocaleString("en", { maximumSignificantDigits: most });
+  const formats = {}; // one for each number of digits: making one costs a hundred times what using it does
+  const plain = (value, most = 4) => (formats[most] ??= new Intl.NumberFormat("en", { maximumSignificantDigits: most })).format(value);
   const SCALES = {
     s: [[1, "s"], [1e-3, "ms"], [1e-6, "µs"], [1e-9, "ns"]],
     B: [[1e12, "TB"], [1e9, "GB"], [1e6, "MB"], [1e3, "kB"], [1, "B"]],

@@ -1,7 +1,8 @@
 """What turns Sphinx's pages into light ones that a strict content security policy allows, the same on every build.
 
-In place: formulas are set, icons drawn, styles lifted out of the pages, one script and one style sheet made for all, and what no page
-needs is removed.
+In place: formulas are set, icons drawn, listings lightened, styles lifted out of the pages, scripts and one style sheet made for all,
+and what no page needs is removed. Scripts are a few files; the style sheet stands in every page, because a page is not painted before it is
+there, and on a slow network each file to ask for costs more than its bytes.
 """
 
 import hashlib
@@ -9,9 +10,8 @@ import re
 import shutil
 from pathlib import Path
 
-from nvlinklab.book import formulas, icons, policy, scripts, styles
+from nvlinklab.book import formulas, icons, listings, policy, scripts, styles
 
-SHEET = "_static/book.css"
 OWN = ("nvl.css",)
 """Style sheets kept whole: scripts make what they style."""
 USELESS = (
@@ -33,6 +33,9 @@ _STYLED = re.compile(r'<[a-zA-Z][^<>]*?\sstyle="[^"]*"[^<>]*>')
 _PRINT = ' onclick="window.print()"'
 _EMPTY_HEAD = re.compile(r"<th\b([^>]*)>(?:\s|<p\b[^>]*>\s*</p>)*</th>")
 """A head cell without words would be read out as a heading without a name."""
+_CELL = re.compile(r"(<t[dh]\b[^<>]*>)<p>((?:[^<]|<(?!/?p\b))*)</p>\s*(</t[dh]>)")
+"""A cell of one paragraph needs none: a fifth of what a page of tables consists of."""
+_FIRST_PICTURE = re.compile(r'<img src="([^"]+)"[^>]* fetchpriority="high"')
 _VIEWPORT = re.compile(r'\s*<meta name="viewport"[^>]*>')
 
 
@@ -41,21 +44,23 @@ def finish(html: Path) -> None:
     files = sorted(p for p in html.rglob("*.html") if "_static" not in p.relative_to(html).parts)
     pages = {p.relative_to(html).as_posix(): p.read_text(encoding="utf-8") for p in files}
     library = (html / ICONS).read_text(encoding="utf-8") if (html / ICONS).is_file() else ""
+    colours = html / "_static" / "pygments.css"
+    plain = listings.plain(colours.read_text(encoding="utf-8")) if colours.is_file() else frozenset()
     made = formulas.typeset(list(dict.fromkeys(f for text in pages.values() for f in formulas.formulas(text))))
     lifted: dict[str, str] = {}
     for name, text in pages.items():
-        text = formulas.fill(text, made)
+        text = listings.lighter(formulas.fill(text, made), plain)
         text = icons.draw(text, library) if library else text
         pages[name] = _outside_scripts(text, lambda part: _lift(part, lifted))
     full = {name: scripts.scripts(text, name) for name, text in pages.items() if "</head>" in text}
     parts = scripts.shared(html, full)
     if parts:
-        address = scripts.bundle(html, parts)
-        pages |= {name: scripts.rewrite(html, name, pages[name], parts, address) for name in full}
-    _one_sheet(html, pages, lifted, made.css, parts)
+        addresses = scripts.bundle(html, parts)
+        pages |= {name: scripts.rewrite(html, name, pages[name], parts, addresses) for name in full}
+    sheets = _one_sheet(html, pages, lifted, made.css, parts)
     pages |= _forwards(pages)
     for name, text in pages.items():
-        (html / name).write_text(policy.guard(text, name) if "</head>" in text else text, encoding="utf-8")
+        (html / name).write_text(policy.guard(text, name, sheets) if "</head>" in text else text, encoding="utf-8")
     formulas.copy_fonts(made.css, html / "_static")
     _clear(html, parts)
 
@@ -104,20 +109,20 @@ def _lift(text: str, lifted: dict[str, str]) -> str:
         return re.sub(r"^<[\w-]+", lambda m: f'{m[0]} class="{name}"', tag)
 
     text = _NOSCRIPT.sub("", text).replace(_PRINT, "")  # `page.js` does it
-    text = _EMPTY_HEAD.sub(lambda m: f"<td{m[1]}></td>", text)
+    text = _CELL.sub(r"\1\2\3", _EMPTY_HEAD.sub(lambda m: f"<td{m[1]}></td>", text))
     text = _STYLED.sub(element, _STYLE_BLOCK.sub(block, text))
     return _VIEWPORT.sub("", text, count=text.count('name="viewport"') - 1) if text.count('name="viewport"') > 1 else text
 
 
-def _one_sheet(html: Path, pages: dict[str, str], lifted: dict[str, str], more: str, parts: list[scripts.Script]) -> None:
-    """Write the style sheet of all pages and make them load it."""
+def _one_sheet(html: Path, pages: dict[str, str], lifted: dict[str, str], more: str, parts: list[scripts.Script]) -> list[str]:
+    """Put the style sheet of all pages into each, the first picture asked for before it; return it as it reads in each folder."""
     sheets: dict[str, list[str]] = {}
     for name, text in pages.items():
         found = [m[1] or m[2] for m in _SHEETS.finditer(text)]
         sheets[name] = [s for s in (scripts.resolve(name, address) for address in found) if (html / s).is_file()]
     listed = list(dict.fromkeys(s for each in sheets.values() for s in each))
     if not listed:
-        return
+        return []
     words = set(styles.WORD.findall(" ".join(pages.values())))
     words |= {w for part in parts if part.file for w in styles.WORD.findall((html / part.file).read_text(encoding="utf-8"))}
     texts, read = [], set()
@@ -125,15 +130,18 @@ def _one_sheet(html: Path, pages: dict[str, str], lifted: dict[str, str], more: 
         css = styles.moved(_read(html, sheet, read), sheet.rpartition("/")[0], "_static")
         texts.append(styles.used(css, words) if sheet.rpartition("/")[2] not in OWN else css)
     content = "\n".join([*(ICON_FONTS.sub("", css) for css in texts), more, *sorted(lifted)]) + "\n"
-    (html / SHEET).write_text(content, encoding="utf-8")
-    address = scripts.stamped(html, SHEET)
+    by_folder: dict[str, str] = {}
     for name, text in pages.items():
         if sheets[name]:
-            link = f'<link rel="stylesheet" href="{"../" * name.count("/")}{address}">'
+            folder = name.rpartition("/")[0]
+            css = by_folder.setdefault(folder, styles.moved(content, "_static", folder).replace("</", r"<\/"))
             text = _SHEETS.sub(lambda m, name=name: "" if scripts.resolve(name, m[1] or m[2]) in listed else m[0], text)
-            pages[name] = text.replace("</title>", f"</title>\n{link}", 1)
+            first = _FIRST_PICTURE.search(text)
+            early = f'<link rel="preload" as="image" href="{first[1]}" fetchpriority="high">\n' if first else ""
+            pages[name] = text.replace("</title>", f"</title>\n{early}<style>{css}</style>", 1)
     for sheet in read:
         (html / sheet).unlink()
+    return list(by_folder.values())
 
 
 def _read(html: Path, sheet: str, read: set[str]) -> str:

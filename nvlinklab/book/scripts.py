@@ -1,4 +1,4 @@
-"""One script for every page, loaded after the page: what Sphinx and the theme load as a dozen, some of them before it."""
+"""A few scripts for every page, loaded after the page: what Sphinx and the theme load as a dozen, some of them before it."""
 
 import hashlib
 import re
@@ -7,7 +7,9 @@ from typing import NamedTuple
 
 from nvlinklab.book.policy import BLOCK, runs
 
-BUNDLE = "_static/book.js"
+BUNDLE = "_static/book-{}.js"
+PIECE = 32_000
+"""Most characters of one file [1], unless one script alone has more: a browser paints and listens between files, not within one."""
 THEME = """(() => {
   const page = document.documentElement.dataset;
   const dark = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
@@ -24,11 +26,18 @@ _MAP = re.compile(r"^//# sourceMappingURL=.*$", re.MULTILINE)
 _THRASH = '["pre",".nboutput > .output_area",".cell_output > .output",".jp-RenderedHTMLCommon",".pst-scrollable-table-container"]'
 """What the theme measures in a loop that makes the browser lay out the page once for each; `page.js` does the same without."""
 _HEADER = 'document.getElementsByClassName("bd-header")[0].getBoundingClientRect()'
+_SIDEBAR = '(function(){if(!document.querySelector(".bd-docs-nav"))return;'
+_BANNER = 'document.querySelector(".pst-async-banner-revealer");'
 LATER = {
     _THRASH: "['[data-none]']",
     f"{_HEADER};": f"{{get bottom(){{return {_HEADER}.bottom}}}};",  # measured when the reader scrolls, not while scripts change the page
+    "Bt(t)&&(this._targetLinks": "t&&(this._targetLinks",  # asks of each section whether it is visible, so that each is laid out
+    f"{_BANNER}if(!e)return;": f'{_BANNER}if(!e?.querySelector(":scope > :not(.d-none)"))return;',  # measures a banner that no page has
+    '"loading"!=document.readyState?e():': '"loading"!=document.readyState?setTimeout(e):',  # each preparation a task of its own
+    'document.querySelectorAll(n.join(", "))': "[]",  # asks 28 times for notes in the margin, which no page has
+    f"e({_SIDEBAR}": f"(0,requestAnimationFrame)({_SIDEBAR}",  # scrolls the list of chapters to this one, just before it is painted
 }
-"""What the theme's scripts would have the browser lay out before the page is complete, and what stands there instead."""
+"""What keeps the browser busy before the page answers, most of it layouts of an unfinished page, and what stands there instead."""
 NOT_LOADED = ("fontawesome.js", "tex-chtml-full.js")
 
 
@@ -61,24 +70,32 @@ def shared(html: Path, pages: dict[str, list[Script]]) -> list[Script]:
     return list(dict.fromkeys(s for s in both if _wanted(s)))
 
 
-def bundle(html: Path, parts: list[Script]) -> str:
-    """Write scripts into one file and return its address from the root of the book."""
+def bundle(html: Path, parts: list[Script]) -> list[str]:
+    """Write scripts into a few files, in their order, and return the files' addresses from the root of the book."""
     head = "DOCUMENTATION_OPTIONS.pagename = document.documentElement.dataset.page;"
-    texts = []
-    for part in sorted(parts, key=lambda s: bool(s.file)):  # settings first: late scripts read them as they start
-        text = part.code or _MAP.sub("", (html / part.file).read_text(encoding="utf-8")).strip()
+    files = ["".join(f"{part.code}\n;\n" for part in parts if not part.file)]  # settings, short: they run in the task that ends the page
+    for part in parts:
+        if not part.file:
+            continue
+        text = _MAP.sub("", (html / part.file).read_text(encoding="utf-8")).strip()
         for early, late in LATER.items():
             text = text.replace(early, late)
-        texts.append(text + (f"\n{head}" if part.file.endswith("documentation_options.js") else ""))
-    (html / BUNDLE).write_text("\n;\n".join(texts) + "\n", encoding="utf-8")
-    return stamped(html, BUNDLE)
+        text += f"\n{head}\n;\n" if part.file.endswith("documentation_options.js") else "\n;\n"
+        if len(files) > 1 and len(files[-1]) + len(text) <= PIECE:
+            files[-1] += text
+        else:
+            files.append(text)
+    for k, text in enumerate(files):
+        (html / BUNDLE.format(k)).write_text(text, encoding="utf-8")
+    return [stamped(html, BUNDLE.format(k)) for k in range(len(files))]
 
 
-def rewrite(html: Path, page: str, text: str, parts: list[Script], address: str) -> str:
-    """Return a page that loads the bundle, and after it what only this page has."""
+def rewrite(html: Path, page: str, text: str, parts: list[Script], addresses: list[str]) -> str:
+    """Return a page that loads the files of `bundle`, and after them what only this page has."""
     own = [s for s in scripts(text, page) if s not in parts and _wanted(s)]
     root = "../" * page.count("/")
-    tags = [f'<script defer {" ".join(s.attributes for s in parts if s.attributes)} src="{root}{address}"></script>'.replace("  ", " ")]
+    attributes = " ".join(s.attributes for s in parts if s.attributes)
+    tags = [f'<script defer {attributes} src="{root}{address}"></script>'.replace("  ", " ") for address in addresses]
     for script in own:
         file = stamped(html, script.file) if script.file else _file(html, script.code)
         place = "" if "//" in file else root

@@ -25,7 +25,8 @@ from tests.book.visits import names
 ROOT = Path(__file__).resolve().parents[2]
 HEAVIEST = 600_000
 """What a page may add to what all pages share, compressed [B]."""
-SHARED = ("_static/book.css", "_static/book.js", "_static/vendor/vega-bundle.js")
+BUNDLE = "_static/book-*.js"
+SHARED = (BUNDLE, "_static/vendor/vega-bundle.js")
 
 
 def test_build_has_no_warnings(published: Site) -> None:
@@ -43,13 +44,23 @@ def test_every_notebook_is_in_the_book(files: dict[str, Page]) -> None:
 
 def test_nothing_is_loaded_from_elsewhere(published: Site, files: dict[str, Page]) -> None:
     assert [f"{name}: {a}" for name, page in files.items() for a in page.loads if re.match(r"(https?:)?//", a)] == []
-    style = (published.folder / "_static" / "book.css").read_text(encoding="utf-8")
-    assert re.findall(r"url\(\s*['\"]?(?:https?:)?//", style) == []
+    for name in files:
+        text = (published.folder / f"{name}.html").read_text(encoding="utf-8")
+        for style in re.findall(r"<style>(.*?)</style>", text, re.DOTALL):
+            assert re.findall(r"url\(\s*['\"]?(?:https?:)?//", style) == []
 
 
 def test_no_script_of_the_theme_lays_out_an_unfinished_page(published: Site) -> None:
-    code = (published.folder / "_static" / "book.js").read_text(encoding="utf-8")
+    code = "".join(file.read_text(encoding="utf-8") for file in published.folder.glob(BUNDLE))
     assert [early for early, late in scripts.LATER.items() if late not in code or early in code] == []
+
+
+def test_no_page_has_notes_in_the_margin_which_no_script_looks_for(published: Site, files: dict[str, Page]) -> None:
+    notes = {"marginnote", "sidenote", "margin", "margin-caption", "full-width", "sidebar", "popout"}
+    notes |= {f"tag_{name}" for name in notes} | {"margin_caption", "full_width", "tag_margin_caption", "tag_full_width"}
+    for name in files:
+        text = (published.folder / f"{name}.html").read_text(encoding="utf-8")
+        assert notes & {word for classes in re.findall(r'class="([^"]*)"', text) for word in classes.split()} == set(), name
 
 
 def test_every_page_allows_only_what_came_with_it(files: dict[str, Page]) -> None:
@@ -58,7 +69,7 @@ def test_every_page_allows_only_what_came_with_it(files: dict[str, Page]) -> Non
     allowed = policies.pop()
     assert "default-src 'none'" in allowed
     assert "script-src 'self' 'sha256-" in allowed
-    assert "style-src 'self';" in allowed
+    assert "style-src 'self' 'sha256-" in allowed
     assert "unsafe" not in allowed
 
 
@@ -70,10 +81,30 @@ def test_no_page_outweighs_what_all_share(published: Site, files: dict[str, Page
     for name, page in files.items():
         place = published.folder / f"{name}.html"
         own = {(place.parent / a.partition("?")[0]).resolve() for a in page.loads if not a.startswith("data:")}
-        own -= {(published.folder / shared).resolve() for shared in SHARED}
+        own -= {file.resolve() for shared in SHARED for file in published.folder.glob(shared)}
         weights[name] = weight(place) + sum(map(weight, own))
     assert {name: w for name, w in weights.items() if w > HEAVIEST} == {}
-    assert sum(weight(published.folder / shared) for shared in SHARED[:2]) < 100_000  # before anything shows
+    assert 0 < sum(map(weight, published.folder.glob(BUNDLE))) < 60_000
+
+
+def test_listings_mark_only_what_has_a_colour(published: Site) -> None:
+    text = (published.folder / "notebooks" / "10_benchmarks.html").read_text(encoding="utf-8")
+    kinds = re.findall(r'<span class="(\w{1,2})">', text)
+    assert kinds.count("o") > 100
+    assert not {"n", "p", "w"} & set(kinds)
+
+
+def test_a_page_and_its_first_chart_come_in_two_steps(published: Site, files: dict[str, Page]) -> None:
+    for name, page in files.items():
+        text = (published.folder / f"{name}.html").read_text(encoding="utf-8")
+        assert text.count("<style>") == 1, name
+        assert 'rel="stylesheet"' not in text, name
+        if page.boxes:
+            head = text[: text.index("</head>")]
+            wanted = re.findall(r'<img src="([^"]+)"[^>]* fetchpriority="high"', text)
+            asked = re.findall(r'<link rel="preload" as="image" href="([^"]+)"', head)
+            assert wanted == asked and len(asked) == 1, name
+            assert head.index(asked[0]) < head.index("<style>")
 
 
 def test_the_search_index_is_not_empty(published: Site, files: dict[str, Page]) -> None:

@@ -112,7 +112,7 @@ def test_a_folder_is_finished(tmp_path: Path) -> None:
     (static / "styles").mkdir(parents=True)
     (tmp_path / "book").mkdir()
     (static / "basic.css").write_text(".z{color:red}.never{top:0}")
-    (static / "styles" / "theme.css").write_text('@import "../basic.css";\n.y{top:0}')
+    (static / "styles" / "theme.css").write_text('@import "../basic.css";\n.y{top:0}.z{src: url("f.woff")}')
     (static / "documentation_options.js").write_text("const DOCUMENTATION_OPTIONS = {};\n")
     (static / "tool.js").write_text("use(selector);\n//# sourceMappingURL=tool.js.map\n")
     (static / "tool.js.map").write_text("{}")
@@ -122,13 +122,17 @@ def test_a_folder_is_finished(tmp_path: Path) -> None:
     finish(tmp_path)
 
     one, two = (tmp_path / "book" / "one.html").read_text(), (tmp_path / "two.html").read_text()
-    assert one.count("<script") == 3  # the theme, the bundle, its own
-    assert two.count("<script") == 2
+    assert one.count("<script") == 4  # the theme, the bundle's two, its own
+    assert two.count("<script") == 3
     assert 'data-page="book/one"' in one
-    code = (static / "book.js").read_text()
+    code = "".join((static / f"book-{k}.js").read_text() for k in range(2))
     assert code.index("var selector") < code.index("use(selector)")
     assert "sourceMappingURL" not in code
-    sheet = (static / "book.css").read_text()
+    sheet, deeper = (re.findall(r"<style>(.*?)</style>", page, re.DOTALL) for page in (two, one))
+    assert len(sheet) == len(deeper) == 1
+    sheet, deeper = sheet[0], deeper[0]
+    assert 'url("_static/styles/f.woff")' in sheet and 'url("../_static/styles/f.woff")' in deeper
+    assert policy.digest(sheet) in two and policy.digest(deeper) in one
     assert ".z{color:red}" in sheet
     assert ".never" not in sheet
     assert ".y" not in sheet
@@ -138,17 +142,29 @@ def test_a_folder_is_finished(tmp_path: Path) -> None:
     assert 'url=book/one.html"' in (tmp_path / "index.html").read_text()
     assert 'url=../book/one.html"' in (tmp_path / "book" / "index.html").read_text()
     left = sorted(p.relative_to(tmp_path).as_posix() for p in static.rglob("*") if p.is_file())
-    assert left[:2] == ["_static/book.css", "_static/book.js"]
+    assert left[:2] == ["_static/book-0.js", "_static/book-1.js"]
     assert all(name.startswith("_static/inline/") for name in left[2:])
     assert len(left) == 3
 
 
-def test_a_head_cell_without_words_is_no_heading(tmp_path: Path) -> None:
+def test_scripts_keep_their_order_in_files_of_a_bounded_size(tmp_path: Path) -> None:
     (tmp_path / "_static").mkdir()
-    row = '<tr><th class="head"><p></p></th><th>\n</th><th><p>Time</p></th><th scope="row" class="stub">a</th></tr>'
+    sizes = [10, scripts.PIECE // 2, scripts.PIECE // 2, 2 * scripts.PIECE, 10, 10]
+    parts = [scripts.Script(f"_static/{k}.js", "", "") for k in range(len(sizes))]
+    parts.insert(3, scripts.Script("", "let a = 1;", ""))
+    for k, size in enumerate(sizes):
+        (tmp_path / "_static" / f"{k}.js").write_text(f"/*{k}*/" + "x" * size)
+    made = [(tmp_path / address.partition("?")[0]).read_text() for address in scripts.bundle(tmp_path, parts)]
+    assert made[0] == "let a = 1;\n;\n", "late scripts read the settings as they start"
+    assert [re.findall(r"/\*(\d)\*/", text) for text in made[1:]] == [["0", "1"], ["2"], ["3"], ["4", "5"]]
+
+
+def test_a_head_cell_without_words_is_no_heading_and_a_cell_of_one_paragraph_is_none(tmp_path: Path) -> None:
+    (tmp_path / "_static").mkdir()
+    row = '<tr><th class="head"><p></p></th><th>\n</th><th><p>Time <b>s</b></p></th><th class="stub">a</th><td><p>1</p><p>2</p></td></tr>'
     (tmp_path / "two.html").write_text(PAGE.format(root="", name="two", more=row))
     finish(tmp_path)
-    made = '<tr><td class="head"></td><td></td><th><p>Time</p></th><th scope="row" class="stub">a</th></tr>'
+    made = '<tr><td class="head"></td><td></td><th>Time <b>s</b></th><th class="stub">a</th><td><p>1</p><p>2</p></td></tr>'
     assert made in (tmp_path / "two.html").read_text()
 
 
