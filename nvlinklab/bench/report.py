@@ -19,7 +19,7 @@ def run(full: bool, folder: Path | None = None, book: bool = False, say: Callabl
     """Return every measurement of one run.
 
     Args:
-        full: up to 10^9 points, 2 workers against 1 on 10^9 three times in turn, more repetitions
+        full: up to 10^9 points, 2 workers against 1 on 10^9 five times in turn, more repetitions
         folder: where sweeps are stored meanwhile; by default a temporary folder
         book: also build the book
         say: told what is measured next
