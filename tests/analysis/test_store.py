@@ -60,6 +60,16 @@ def test_workers_write_the_same_bytes_as_one_process(tmp_path):
     assert digests(tmp_path / "one") == digests(tmp_path / "two")
 
 
+def test_zarr_itself_writes_the_same_bytes(tmp_path):
+    import zarr
+
+    sweep_to_zarr(times, POINT, AXES, tmp_path / "s", chunk_points=10**6, workers=0)
+    before = digests(tmp_path / "s")
+    for _, array in zarr.open_group(tmp_path / "s", mode="r+").arrays():
+        array[...] = array[...]
+    assert digests(tmp_path / "s") == before
+
+
 @pytest.mark.parametrize("seconds", [0.01, TASK_TIME, 60.0])
 @pytest.mark.parametrize(("chunks", "workers"), [(0, 2), (1, 2), (7, 1), (1000, 2), (1000, 16)])
 def test_tasks_hold_every_chunk_once_and_start_and_end_small(chunks, workers, seconds):
