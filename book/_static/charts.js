@@ -1,17 +1,13 @@
 // Replaces a still chart by the live one, in the colours of the theme, and redraws when the theme changes. A chart is drawn once
 // the reader does anything and it is near the screen; one with sliders as soon as it is. Until then the still picture is the chart.
 (() => {
-  const me = document.currentScript.src;
-  const load = (name) =>
-    new Promise((done, fail) => {
-      const script = document.createElement("script");
-      script.src = new URL(name, me);
-      script.onload = done;
-      script.onerror = () => fail(new Error(`${name} did not load`));
-      document.head.append(script);
-    });
-  let ready;
-  const vega = () => (ready ??= load("vendor/vega-bundle.js").then(() => window.vegaEmbed));
+  const vega = () => nvlLoad("vendor/vega-bundle.js").then(() => window.vegaEmbed);
+
+  const spec = async (box) => { // a copy: Vega changes what it is given
+    const name = box.dataset.spec;
+    await nvlLoad(`charts/chart-${name}.js`);
+    return structuredClone(nvlSpecs[name]);
+  };
 
   const dark = () => document.documentElement.dataset.theme === "dark";
   const colours = () => (dark() ? { ink: "#e6e6e6", soft: "#3d434a" } : { ink: "#24292f", soft: "#dfe3e8" });
@@ -83,23 +79,22 @@
   const sliders = (spec) => (spec.params ?? []).filter((p) => p.bind && !p.select).map((p) => p.name);
 
   async function draw(box) {
-    const spec = JSON.parse(box.querySelector("script").textContent);
-    const embed = await vega();
+    const [embed, given] = await Promise.all([vega(), spec(box)]);
     const before = results.get(box)?.view;
-    const kept = before ? sliders(spec).map((name) => [name, before.signal(name)]) : [];
+    const kept = before ? sliders(given).map((name) => [name, before.signal(name)]) : [];
     const place = box.querySelector(".nvl-chart-view");
     const host = document.createElement("div");
-    let result = await embed(host, spec, options());
+    let result = await embed(host, given, options());
     place.replaceChildren(host);
     const excess = () => box.scrollWidth - box.clientWidth;
     const again = async (changed) => {
       result.finalize();
       result = await embed(host, changed, options());
     };
-    if (excess() > 0 && sizable(spec)) {
-      const narrow = wrapped(spec, box.clientWidth);
+    if (excess() > 0 && sizable(given)) {
+      const narrow = wrapped(given, box.clientWidth);
       await again(narrow);
-      let width = below(spec) ? spec.vconcat[0].width : result.view.width();
+      let width = below(given) ? given.vconcat[0].width : result.view.width();
       for (let tries = 0; tries < 3 && excess() > 0 && width > LEAST; tries += 1) {
         width = Math.max(LEAST, width - excess());
         await again(sized(narrow, width));
@@ -111,14 +106,14 @@
     results.set(box, result);
     box.dataset.drawn = "true";
     box.dataset.scheme = dark() ? "dark" : "light";
-    box.dispatchEvent(new CustomEvent("nvl-drawn", { detail: result.view, bubbles: true })); // live.js waits for it
+    box.dispatchEvent(new CustomEvent("nvl-drawn", { detail: { view: result.view, spec: given }, bubbles: true })); // live.js waits for it
   }
 
   window.nvlCharts = { vega, options, dark }; // for scripts that draw charts of their own
 
   const SIGNS = ["pointermove", "pointerdown", "touchstart", "wheel", "scroll", "keydown", "focusin"]; // that somebody is there
   document.addEventListener("DOMContentLoaded", () => {
-    const boxes = [...document.querySelectorAll(".nvl-chart")].filter((box) => box.querySelector("script"));
+    const boxes = [...document.querySelectorAll(".nvl-chart[data-spec]")];
     if (!boxes.length) return;
     let work = Promise.resolve(); // one drawing after another, so that quick toggles cannot mix
     const drawn = new Set();
@@ -141,8 +136,7 @@
       },
       { rootMargin: "800px 0px" },
     );
-    const moves = (box) => sliders(JSON.parse(box.querySelector("script").textContent)).length > 0;
-    for (const box of boxes.filter(moves)) watch.observe(box);
+    for (const box of boxes) if (box.dataset.moves) watch.observe(box);
     const begin = () => {
       for (const sign of SIGNS) window.removeEventListener(sign, begin);
       for (const box of boxes) if (!drawn.has(box)) watch.observe(box);

@@ -12,7 +12,6 @@ document.addEventListener("DOMContentLoaded", () => {
       claims.push({ id: row.id, order: claims.length, rows: [], home: row.parentElement, ...data.claims[row.id] });
     claims.at(-1).rows.push(row);
   }
-  const text = (claim) => (claim.text ??= claim.rows.map((row) => row.textContent.replace(/<[^>]*>/g, " ").toLowerCase()).join(" ")); // read when first asked for
   const byId = new Map(claims.map((claim) => [claim.id, claim]));
   const sections = [...document.querySelectorAll(".nvl-ledger-chapter")];
 
@@ -82,16 +81,35 @@ document.addEventListener("DOMContentLoaded", () => {
     flat.hidden = !by;
   }
 
+  // What the words are sought in: a claim's rows and what they open to, which is loaded when words are first asked for
+  const plain = (html) => new DOMParser().parseFromString(html, "text/html").body.textContent;
+  let reading = null;
+  function read() {
+    const take = (excerpts) => {
+      for (const claim of claims)
+        claim.text = `${claim.rows.map((row) => row.textContent).join(" ")} ${plain(excerpts[claim.id] ?? "")}`.toLowerCase();
+      form.removeAttribute("aria-busy");
+      follow();
+    };
+    form.setAttribute("aria-busy", "true");
+    shown.textContent = "reading the claims";
+    return nvlExcerptsOf(document.querySelectorAll("tr.nvl-row details")).then(take, () => take({}));
+  }
+
   let pinned = null; // the claim a link asked for; it shows whatever the filter says
   function apply() {
     const words = controls.words.value.toLowerCase().split(/\s+/).filter(Boolean);
     const verdicts = groups[controls.verdict.value] ?? [controls.verdict.value];
     const { article, chapter, tag } = controls;
     sort(controls.sort.value);
+    if (words.length && !claims[0]?.text) {
+      reading ??= read();
+      return; // applied once they are read
+    }
     let count = 0;
     for (const claim of claims) {
       const fits =
-        (!words.length || words.every((word) => text(claim).includes(word))) &&
+        (!words.length || words.every((word) => claim.text.includes(word))) &&
         (!controls.verdict.value || verdicts.includes(claim.verdict)) &&
         (!article.value || claim.article === article.value) &&
         (!chapter.value || claim.chapter === chapter.value) &&
@@ -109,7 +127,7 @@ document.addEventListener("DOMContentLoaded", () => {
   }
 
   // The address
-  function read() {
+  function restore() {
     const given = new URLSearchParams(location.search);
     for (const [name, control] of Object.entries(controls)) {
       control.value = given.get(name) ?? "";
@@ -147,10 +165,10 @@ document.addEventListener("DOMContentLoaded", () => {
   });
   window.addEventListener("hashchange", follow);
   window.addEventListener("popstate", () => {
-    read();
+    restore();
     follow();
   });
-  read();
+  restore();
   follow();
 
   // Charts above are redrawn after loading and may change their height: stay with the target until the reader moves.

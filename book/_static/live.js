@@ -66,8 +66,7 @@
     return [head, ...lines].map((line) => line.join(",")).join("\n") + "\n";
   }
 
-  function decorate(box, view) {
-    const spec = JSON.parse(box.querySelector("script").textContent);
+  function decorate(box, { view, spec }) {
     const about = spec.usermeta?.live;
     const form = box.querySelector(".vega-bindings");
     if (!about || !form) return;

@@ -11,14 +11,6 @@ document.addEventListener("DOMContentLoaded", () => {
   start?.setAttribute("role", "navigation");
   start?.setAttribute("aria-label", "Book");
   for (const element of document.querySelectorAll(".citation-list, .citation-list [role]")) element.removeAttribute("role");
-  document.addEventListener(
-    "toggle",
-    ({ target }) => {
-      const later = target.querySelector(":scope > noscript"); // what is folded away becomes elements when it is first opened
-      if (later) later.outerHTML = later.textContent;
-    },
-    true,
-  );
   document.querySelector(".btn-download-pdf-button")?.addEventListener("click", () => window.print());
   document.querySelector(".bd-search-container input[type=search], #main-content form.bd-search input")?.focus(); // on the search page
 

@@ -1,19 +1,19 @@
 """What turns Sphinx's pages into light ones that a strict content security policy allows, the same on every build.
 
-In place: formulas are set, icons drawn, listings lightened, styles lifted out of the pages, scripts and one style sheet made for all,
-and what no page needs is removed. Scripts are a few files; the style sheet stands in every page, because a page is not painted before it is
-there, and on a slow network each file to ask for costs more than its bytes.
+In place: formulas are set, icons drawn, listings lightened, styles lifted out of the pages, scripts and style sheets made anew, and what no
+page needs is removed. Scripts are a few files, the same for all; the style sheet stands in the page, because a page is not painted before
+it is there and on a slow network each file to ask for costs more than its bytes, and holds what this page can use.
 """
 
 import hashlib
 import re
 import shutil
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
-from nvlinklab.book import formulas, icons, listings, policy, scripts, styles
+from nvlinklab.book import excerpts, formulas, icons, listings, policy, scripts, styles
 
 OWN = ("nvl.css",)
-"""Style sheets kept whole: scripts make what they style."""
+"""Style sheets kept whole: what they style is also made by scripts that are loaded on demand."""
 USELESS = (
     "_static/locales", "_static/webpack-macros.html", "_static/sbt-webpack-macros.html", "_static/scripts/fontawesome.js",
     "_static/vendor/fontawesome",
@@ -35,6 +35,8 @@ _EMPTY_HEAD = re.compile(r"<th\b([^>]*)>(?:\s|<p\b[^>]*>\s*</p>)*</th>")
 """A head cell without words would be read out as a heading without a name."""
 _CELL = re.compile(r"(<t[dh]\b[^<>]*>)<p>((?:[^<]|<(?!/?p\b))*)</p>\s*(</t[dh]>)")
 """A cell of one paragraph needs none: a fifth of what a page of tables consists of."""
+_WORD = re.compile(r'<span class="pre">([^<]*)</span>|(?<=>)<span>([^<]*)</span>(?=</a>)')
+"""Words that are marked, and look no different for it."""
 _FIRST_PICTURE = re.compile(r'<img src="([^"]+)"[^>]* fetchpriority="high"')
 _VIEWPORT = re.compile(r'\s*<meta name="viewport"[^>]*>')
 
@@ -52,15 +54,19 @@ def finish(html: Path) -> None:
         text = listings.lighter(formulas.fill(text, made), plain)
         text = icons.draw(text, library) if library else text
         pages[name] = _outside_scripts(text, lambda part: _lift(part, lifted))
+    excerpts.write(html, pages)
     full = {name: scripts.scripts(text, name) for name, text in pages.items() if "</head>" in text}
     parts = scripts.shared(html, full)
+    if (html / scripts.SEARCH).is_file():
+        tool = html / scripts.SEARCH
+        tool.write_text(scripts.changed(tool.read_text(encoding="utf-8"), scripts.UNSTYLED), encoding="utf-8")
     if parts:
         addresses = scripts.bundle(html, parts)
         pages |= {name: scripts.rewrite(html, name, pages[name], parts, addresses) for name in full}
-    sheets = _one_sheet(html, pages, lifted, made.css, parts)
+    sheets = _write_sheets(html, pages, "\n".join([made.css, *sorted(lifted)]))
     pages |= _forwards(pages)
     for name, text in pages.items():
-        (html / name).write_text(policy.guard(text, name, sheets) if "</head>" in text else text, encoding="utf-8")
+        (html / name).write_text(policy.guard(text, name, sheets.get(name, "")) if "</head>" in text else text, encoding="utf-8")
     formulas.copy_fonts(made.css, html / "_static")
     _clear(html, parts)
 
@@ -110,38 +116,53 @@ def _lift(text: str, lifted: dict[str, str]) -> str:
 
     text = _NOSCRIPT.sub("", text).replace(_PRINT, "")  # `page.js` does it
     text = _CELL.sub(r"\1\2\3", _EMPTY_HEAD.sub(lambda m: f"<td{m[1]}></td>", text))
+    text = _WORD.sub(lambda m: m[1] or m[2] or "", text)
     text = _STYLED.sub(element, _STYLE_BLOCK.sub(block, text))
     return _VIEWPORT.sub("", text, count=text.count('name="viewport"') - 1) if text.count('name="viewport"') > 1 else text
 
 
-def _one_sheet(html: Path, pages: dict[str, str], lifted: dict[str, str], more: str, parts: list[scripts.Script]) -> list[str]:
-    """Put the style sheet of all pages into each, the first picture asked for before it; return it as it reads in each folder."""
-    sheets: dict[str, list[str]] = {}
+def _write_sheets(html: Path, pages: dict[str, str], more: str) -> dict[str, str]:
+    """Write into each page the style sheet it needs, of those that pages name and of more rules; ask for its first picture before.
+
+    Returns:
+        the sheet of each page that has one
+    """
+    named: dict[str, list[str]] = {}
     for name, text in pages.items():
-        found = [m[1] or m[2] for m in _SHEETS.finditer(text)]
-        sheets[name] = [s for s in (scripts.resolve(name, address) for address in found) if (html / s).is_file()]
-    listed = list(dict.fromkeys(s for each in sheets.values() for s in each))
-    if not listed:
-        return []
-    words = set(styles.WORD.findall(" ".join(pages.values())))
-    words |= {w for part in parts if part.file for w in styles.WORD.findall((html / part.file).read_text(encoding="utf-8"))}
-    texts, read = [], set()
-    for sheet in listed:
-        css = styles.moved(_read(html, sheet, read), sheet.rpartition("/")[0], "_static")
-        texts.append(styles.used(css, words) if sheet.rpartition("/")[2] not in OWN else css)
-    content = "\n".join([*(ICON_FONTS.sub("", css) for css in texts), more, *sorted(lifted)]) + "\n"
-    by_folder: dict[str, str] = {}
-    for name, text in pages.items():
-        if sheets[name]:
-            folder = name.rpartition("/")[0]
-            css = by_folder.setdefault(folder, styles.moved(content, "_static", folder).replace("</", r"<\/"))
-            text = _SHEETS.sub(lambda m, name=name: "" if scripts.resolve(name, m[1] or m[2]) in listed else m[0], text)
-            first = _FIRST_PICTURE.search(text)
-            early = f'<link rel="preload" as="image" href="{first[1]}" fetchpriority="high">\n' if first else ""
-            pages[name] = text.replace("</title>", f"</title>\n{early}<style>{css}</style>", 1)
+        found = [scripts.resolve(name, m[1] or m[2]) for m in _SHEETS.finditer(text)]
+        named[name] = [sheet for sheet in found if (html / sheet).is_file()]
+    listed = list(dict.fromkeys(sheet for each in named.values() for sheet in each))
+    read: set[str] = set()
+    texts = [styles.moved(_read(html, sheet, read), sheet.rpartition("/")[0], "_static") for sheet in listed]
+    always = {word for sheet in listed if PurePosixPath(sheet).name in OWN for word in _words_of(html / sheet)}
+    known: dict[str, frozenset[str]] = {}
+    words = {name: _words(html, name, text, known) | always for name, text in pages.items() if named[name]}
+    content = styles.lean("\n".join([*(ICON_FONTS.sub("", css) for css in texts), more]), set().union(*words.values()))
+    whole = {folder: styles.Sheet(styles.moved(content, "_static", folder)) for folder in {name.rpartition("/")[0] for name in words}}
+    made = {}
+    for name in words:
+        made[name] = whole[name.rpartition("/")[0]].used(words[name]).replace("</", r"<\/")
+        text = _SHEETS.sub(lambda m, name=name: "" if scripts.resolve(name, m[1] or m[2]) in listed else m[0], pages[name])
+        first = _FIRST_PICTURE.search(text)
+        early = f'<link rel="preload" as="image" href="{first[1]}" fetchpriority="high">\n' if first else ""
+        pages[name] = text.replace("</title>", f"</title>\n{early}<style>{made[name]}</style>", 1)
     for sheet in read:
         (html / sheet).unlink()
-    return list(by_folder.values())
+    return made
+
+
+def _words(html: Path, page: str, text: str, known: dict[str, frozenset[str]]) -> set[str]:
+    """Every word that may be a class, an id or a variable on a page: its own and those of its scripts and excerpts, kept in `known`."""
+    words = set(styles.WORD.findall(text))
+    for file in (*scripts.files(text, page), *excerpts.files(text)):
+        if file not in known:
+            known[file] = _words_of(html / file)
+        words |= known[file]
+    return words
+
+
+def _words_of(file: Path) -> frozenset[str]:
+    return frozenset(styles.WORD.findall(file.read_text(encoding="utf-8"))) if file.is_file() else frozenset()
 
 
 def _read(html: Path, sheet: str, read: set[str]) -> str:

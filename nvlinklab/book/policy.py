@@ -39,19 +39,18 @@ def policy(scripts: list[str] = (), styles: list[str] = ()) -> str:  # type: ign
     )
 
 
-def guard(text: str, page: str, sheets: list[str] = ()) -> str:  # type: ignore[assignment]
-    """Return a page with its policy, which allows the style sheets that the book wrote into its pages.
+def guard(text: str, page: str, sheet: str = "") -> str:
+    """Return a page with its policy, which allows the style sheet that the book wrote into it.
 
     Raises:
         BookError: the page has an event handler or another style written into it, which the policy would block.
     """
     scripts = sorted({m[2] for m in BLOCK.finditer(text) if runs(m[1])})
     rest = BLOCK.sub("", text)
-    for sheet in sheets:
-        rest = rest.replace(f"<style>{sheet}</style>", "", 1)
+    rest = rest.replace(f"<style>{sheet}</style>", "", 1) if sheet else rest
     for what, pattern in (("an event handler", _HANDLER), ("a style", _STYLE)):
         found = pattern.search(rest)
         if found:
             raise BookError(f"{page} has {what} written into it: {found[0][:120]}")
-    meta = f'<meta http-equiv="Content-Security-Policy" content="{policy(scripts, sheets)}">'
+    meta = f'<meta http-equiv="Content-Security-Policy" content="{policy(scripts, [sheet] if sheet else [])}">'
     return _HEAD.sub(lambda m: f"{m[0]}{meta}", text, count=1)

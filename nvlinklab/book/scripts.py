@@ -38,6 +38,12 @@ LATER = {
     f"e({_SIDEBAR}": f"(0,requestAnimationFrame)({_SIDEBAR}",  # scrolls the list of chapters to this one, just before it is painted
 }
 """What keeps the browser busy before the page answers, most of it layouts of an unfinished page, and what stands there instead."""
+SEARCH = "_static/searchtools.js"
+_READ = "new DOMParser().parseFromString(htmlString, 'text/html')"
+UNSTYLED = {_READ: _READ.replace("htmlString", 'htmlString.replace(/<style>.*?<\\/style>/s, "")')}
+"""The search reads pages for their words; their style sheets, which the policy of its own page does not name, are no part of that."""
+ON_DEMAND = re.compile(r'nvlLoad\("([^"]+)"\)')
+"""Where a script loads another; it then asks for the version that this book has."""
 NOT_LOADED = ("fontawesome.js", "tex-chtml-full.js")
 
 
@@ -63,6 +69,11 @@ def scripts(text: str, page: str) -> list[Script]:
     return [s for late in (False, True) for is_late, s in found if is_late == late]
 
 
+def files(text: str, page: str) -> list[str]:
+    """Return the files of the scripts of a page, from the root of the book."""
+    return [script.file for script in scripts(text, page) if script.file]
+
+
 def shared(html: Path, pages: dict[str, list[Script]]) -> list[Script]:
     """Return the scripts that every page has and whose files are there, in the order of the first page."""
     lists = [[s for s in each if not s.file or (html / s.file).is_file()] for each in pages.values()]
@@ -78,8 +89,8 @@ def bundle(html: Path, parts: list[Script]) -> list[str]:
         if not part.file:
             continue
         text = _MAP.sub("", (html / part.file).read_text(encoding="utf-8")).strip()
-        for early, late in LATER.items():
-            text = text.replace(early, late)
+        text = changed(text, LATER)
+        text = ON_DEMAND.sub(lambda m: f'nvlLoad("{stamped(html, f"_static/{m[1]}").removeprefix("_static/")}")', text)
         text += f"\n{head}\n;\n" if part.file.endswith("documentation_options.js") else "\n;\n"
         if len(files) > 1 and len(files[-1]) + len(text) <= PIECE:
             files[-1] += text
@@ -88,6 +99,13 @@ def bundle(html: Path, parts: list[Script]) -> list[str]:
     for k, text in enumerate(files):
         (html / BUNDLE.format(k)).write_text(text, encoding="utf-8")
     return [stamped(html, BUNDLE.format(k)) for k in range(len(files))]
+
+
+def changed(text: str, changes: dict[str, str]) -> str:
+    """Return a program with other words in place of some."""
+    for early, late in changes.items():
+        text = text.replace(early, late)
+    return text
 
 
 def rewrite(html: Path, page: str, text: str, parts: list[Script], addresses: list[str]) -> str:

@@ -1,8 +1,9 @@
-"""One style sheet for every page, with the rules that some page can use: the theme's own are ten times as many."""
+"""A style sheet for each page, with the rules that it can use: the theme's own are ten times as many."""
 
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 WORD = re.compile(r"[\w-]+")
@@ -11,6 +12,9 @@ _ADDRESS = re.compile(r"url\(\s*(['\"]?)([^'\")]+)\1\s*\)")
 _NAME = re.compile(r"([.#])((?:[\w-]|\\.|[^\x00-\x7f])+)")
 _FREE = re.compile(r":(?:not|is|where|has)\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\)")  # says nothing about what must be there
 _STEP = re.compile(r"""("(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|url\([^)'"]*\))|([{};])|(,)|([(\[])|([)\]])""")
+_ASKED = re.compile(r"var\(\s*(--[\w-]+)")
+_VALUE = r"""(?:url\([^)"']*\)|"[^"]*"|'[^']*'|[^;{}"'])*"""
+_VARIABLE = re.compile(rf"(?<=[{{;\s])(--[\w-]+)\s*:{_VALUE}(?:;|(?=\}}))")
 NESTING = ("@media", "@supports", "@container", "@layer")
 
 
@@ -25,13 +29,49 @@ def moved(css: str, source: str, target: str) -> str:
     return _ADDRESS.sub(address, css)
 
 
-def used(css: str, words: set[str]) -> str:
-    """Return the rules of a style sheet whose classes and ids all occur among the words.
+class Rule(NamedTuple):
+    """A part of a style sheet.
 
-    >>> used(".a, .b > #c { color: red } .b:not(.a) { top: 0 } @media print { .a .x { top: 0 } }", {"b", "c"})
-    '.b > #c{color: red}.b:not(.a){top: 0}'
+    Attributes:
+        head: what stands before the braces, or a whole statement
+        body: what stands in them; None for a statement
+        selectors: each with the classes and ids that it needs; empty where the rule belongs to no element
+        inner: the rules in a rule that holds others
     """
-    return "".join(_used(_COMMENT.sub("", css), words))
+
+    head: str
+    body: str | None
+    selectors: tuple[tuple[str, frozenset[str]], ...] = ()
+    inner: tuple["Rule", ...] = ()
+
+
+class Sheet:
+    """A style sheet taken apart once, to find quickly what each of many pages can use of it."""
+
+    def __init__(self, css: str):
+        self._rules = tuple(_parsed(_COMMENT.sub("", css)))
+
+    def used(self, words: set[str]) -> str:
+        """Return the rules whose classes and ids all occur among the words.
+
+        >>> Sheet(".a, .b > #c { color: red } .b:not(.a) { top: 0 } @media print { .a .x { top: 0 } }").used({"b", "c"})
+        '.b > #c{color: red}.b:not(.a){top: 0}'
+        """
+        return "".join(_used(self._rules, words))
+
+
+def lean(css: str, words: set[str]) -> str:
+    """Return a style sheet without the variables that neither it nor, among the words, a script asks for.
+
+    >>> lean("p{--a:1px;--b:var(--a);--c: 2;top:var(--b)} q{--d:url(data:x;y)}", {"--c"})
+    'p{--a:1px;--b:var(--a);--c: 2;top:var(--b)} q{}'
+    """
+    while True:
+        asked = {*words, *_ASKED.findall(css)}
+        less = _VARIABLE.sub(lambda m: m[0] if m[1] in asked else "", css)  # noqa: B023  (used at once)
+        if less == css:
+            return css
+        css = less
 
 
 def fonts_asked_for(css: str) -> set[str]:
@@ -55,20 +95,30 @@ def _relative(path: PurePosixPath, folder: str) -> str:
     return "/".join([".."] * (len(base) - same) + parts[same:])
 
 
-def _used(css: str, words: set[str]) -> Iterator[str]:
+def _parsed(css: str) -> Iterator[Rule]:
     for head, body in rules(css):
-        if body is None:
-            yield f"{head};"
-        elif head.startswith(NESTING):
-            inner = "".join(_used(body, words))
-            if inner:
-                yield f"{head}{{{inner}}}"
+        if body is None or (head.startswith("@") and not head.startswith(NESTING)):
+            yield Rule(head, body)
         elif head.startswith("@"):
-            yield f"{head}{{{body}}}"
+            yield Rule(head, body, inner=tuple(_parsed(body)))
         else:
-            kept = [s for s in split(head) if _can_match(s, words)]
-            if kept:
-                yield f"{', '.join(kept)}{{{body}}}"
+            yield Rule(head, body, tuple((selector, _names(selector)) for selector in split(head)))
+
+
+def _used(parts: Iterable[Rule], words: set[str]) -> Iterator[str]:
+    for rule in parts:
+        if rule.body is None:
+            yield f"{rule.head};"
+        elif rule.selectors:
+            kept = [selector for selector, names in rule.selectors if names <= words]
+            if kept and rule.body:
+                yield f"{', '.join(kept)}{{{rule.body}}}"
+        elif rule.head.startswith(NESTING):
+            inner = "".join(_used(rule.inner, words))
+            if inner:
+                yield f"{rule.head}{{{inner}}}"
+        else:
+            yield f"{rule.head}{{{rule.body}}}"
 
 
 def rules(css: str) -> Iterator[tuple[str, str | None]]:
@@ -100,6 +150,7 @@ def split(selectors: str) -> list[str]:
     return [*parts, selectors[start:].strip()]
 
 
-def _can_match(selector: str, words: set[str]) -> bool:
-    names: Iterable[tuple[str, str]] = _NAME.findall(re.sub(r"\[[^\]]*\]", "", _FREE.sub("", selector)))
-    return all("\\" in name or name in words for _, name in names)
+def _names(selector: str) -> frozenset[str]:
+    """The classes and ids without which a selector matches nothing; those spelled with a backslash are not asked for."""
+    names = _NAME.findall(re.sub(r"\[[^\]]*\]", "", _FREE.sub("", selector)))
+    return frozenset(name for _, name in names if "\\" not in name)

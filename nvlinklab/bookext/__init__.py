@@ -42,9 +42,10 @@ def setup(app: Any) -> dict[str, Any]:
     """Register everything with Sphinx."""
     app.add_config_value("nvl_data", "", "env", str)
     app.add_config_value("nvl_ledger_page", "book/ledger", "env", str)
+    app.add_config_value("nvl_evidence_page", "book/evidence", "env", str)
     for part in PARTS:
         part.setup(app)
     app.add_css_file("nvl.css")
-    for script in ("charts.js", "live.js", "page.js", "ledger.js"):
+    for script in ("load.js", "charts.js", "live.js", "page.js", "excerpts.js", "ledger.js"):
         app.add_js_file(script, loading_method="defer")
     return {"version": version("nvlinklab"), "parallel_read_safe": True, "parallel_write_safe": True}

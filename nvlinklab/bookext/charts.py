@@ -1,6 +1,7 @@
 """Charts: a Vega-Lite specification becomes a still picture with alternative text, which `charts.js` replaces by the live chart.
 
-Under it stand the data it shows, to take away, and in a notebook a link to the cell that made it.
+The specification is a script that is loaded then, so that a page which only few charts are drawn on stays light. Under the picture
+stand the data it shows, to take away, and in a notebook a link to the cell that made it.
 """
 
 import csv
@@ -26,6 +27,10 @@ ROOM = {"left": 16, "right": 16, "top": 5, "bottom": 5}
 """Around a still picture: the reader's fonts may be wider than those it is measured with."""
 
 
+class Box(nodes.container):
+    """A chart: its picture, and the name of the specification that takes its place."""
+
+
 class VegaLiteMime:
     """myst-nb plugin (entry point `myst_nb.mime_renderers`) that draws the charts stored in notebooks."""
 
@@ -49,13 +54,15 @@ def chart(env: Any, made: Any) -> nodes.container:
 
 def setup(app: Any) -> None:
     """Link each chart to the cell that made it; put in the pictures before a page is written, write the tables once all are."""
+    plain = (_nothing, _nothing)
+    app.add_node(Box, html=(_visit_box, _depart_box), **dict.fromkeys(("text", "latex", "man", "texinfo"), plain))
     app.connect("doctree-read", _link_cells)
     app.connect("doctree-resolved", _put_pictures)
     app.connect("build-finished", _write)
 
 
 def _box(env: Any, spec: dict[str, Any], line: int | None = None) -> nodes.container:
-    """The chart's picture, links to its data, and its specification, from which `charts.js` draws it.
+    """The chart's picture, links to its data, and the name of its specification, from which `charts.js` draws it.
 
     The picture is being drawn while the pages are read; `_put_pictures` waits for it.
     """
@@ -65,6 +72,7 @@ def _box(env: Any, spec: dict[str, Any], line: int | None = None) -> nodes.conta
     still = json.dumps({"padding": ROOM} | spec | {"config": spec.get("config", {}) | {"background": "transparent"}})
     env.app.nvl_aside.begin(still, vl_convert.vegalite_to_svg, still, vl_version=VEGA_LITE)
     files = kept(env, FILES).setdefault(env.docname, {})
+    files[f"chart-{key}.js"] = f'(window.nvlSpecs ??= {{}})["{key}"] = {payload};\n'
     folder = f"{'../' * env.docname.count('/')}_static/{FOLDER}"
     about = {"name": f"chart-{key}.svg", "still": still, "alt": spec.get("description") or "Chart"}
     picture = nodes.raw("", "", format="html", nvl_picture=about)
@@ -76,12 +84,24 @@ def _box(env: Any, spec: dict[str, Any], line: int | None = None) -> nodes.conta
         files[name] = to_csv(table)
         words = f"Data {number} (CSV)" if len(tables) > 1 else "Data (CSV)"
         links += nodes.raw("", f'<a href="{folder}/{name}" download>{words}</a>', format="html")
-    box = nodes.container(classes=["nvl-chart", "output"])
-    box += nodes.container("", picture, classes=["nvl-chart-view"])
-    box += nodes.raw("", _script(payload), format="html")
+    box = Box("", nodes.container("", picture, classes=["nvl-chart-view"]), classes=["nvl-chart", "output"])
+    box["spec"], box["moves"] = key, any("bind" in p and "select" not in p for p in spec.get("params", ()))
     figure = nodes.container(classes=["nvl-figure"])
     figure += [box, links]
     return figure
+
+
+def _visit_box(translator: Any, node: Box) -> None:
+    about = {"data-spec": node["spec"]} | ({"data-moves": "true"} if node["moves"] else {})
+    translator.body.append(translator.starttag(node, "div", **about))
+
+
+def _depart_box(translator: Any, _: Box) -> None:
+    translator.body.append("</div>\n")
+
+
+def _nothing(_translator: Any, _: Box) -> None:
+    pass
 
 
 def rows(spec: dict[str, Any]) -> list[list[dict[str, Any]]]:
@@ -174,8 +194,3 @@ def _size(svg: str) -> dict[str, int]:
 def _payload(spec: dict[str, Any]) -> tuple[str, str]:
     payload = json.dumps(spec, separators=(",", ":"), sort_keys=True)
     return hashlib.sha256(payload.encode()).hexdigest()[:16], payload
-
-
-def _script(payload: str) -> str:
-    safe = payload.replace("</", "<\\/")
-    return f'<script type="application/json">{safe}</script>'

@@ -1,42 +1,71 @@
-"""A part that opens on demand: HTML's own `<details>`, which needs no script.
+"""Parts that open on demand: HTML's own `<details>`, whose content is an excerpt from another page.
 
-A page may hold hundreds of them. Their content stands in a `<noscript>`, which a browser that runs scripts keeps as text; `page.js`
-turns it into elements when a part is first opened, and a browser without scripts shows it as it is.
+A page may hold hundreds of them and stay light. Inside each stands a link to the place on the other page, which is all that a reader
+without scripts needs; when one is opened, `page.js` puts the excerpt in the link's place. `nvlinklab.book.excerpts` makes the files that
+it loads for this.
 """
 
-from collections.abc import Iterable
 from typing import Any
 
 from docutils import nodes
 
 
-class Fold(nodes.container):
-    """A closed part with a title; its children show when it is opened."""
+class Fold(nodes.General, nodes.TextElement):
+    """A closed part with a title; its child, a link to an excerpt, shows when it is opened."""
 
 
-def fold(title: str, content: Iterable[nodes.Node]) -> Fold:
-    """Return a closed part."""
-    made = Fold("", *content, classes=["nvl-fold"])
-    made["title"] = title
+class Excerpt(nodes.container):
+    """A part of a page that folds of other pages show."""
+
+
+def fold(title: str, link: nodes.Node, file: str) -> Fold:
+    """Return a closed part.
+
+    Args:
+        title: to click on
+        link: to the excerpt
+        file: the name of the group of excerpts, loaded together, that this one belongs to
+    """
+    made = Fold("", "", link, classes=["nvl-fold"])
+    made["title"], made["file"] = title, file
     return made
 
 
-def visit_html(translator: Any, node: Fold) -> None:
+def excerpt(name: str, file: str, *content: nodes.Node) -> Excerpt:
+    """Return a part of a page with a name to link to, in a group of excerpts."""
+    made = Excerpt("", *content, classes=["nvl-excerpt"], ids=[name])
+    made["file"] = file
+    return made
+
+
+def visit_fold(translator: Any, node: Fold) -> None:
     """Open the element and write its title."""
-    translator.body.append(translator.starttag(node, "details"))
-    translator.body.append(f"<summary>{translator.encode(node['title'])}</summary>\n<noscript>")
+    translator.body.append(translator.starttag(node, "details", **{"data-excerpts": node["file"]}))
+    translator.body.append(f"<summary>{translator.encode(node['title'])}</summary>\n")
 
 
-def depart_html(translator: Any, _: Fold) -> None:
+def depart_fold(translator: Any, _: Fold) -> None:
     """Close the element."""
-    translator.body.append("</noscript></details>\n")
+    translator.body.append("</details>\n")
 
 
-def pass_through(_translator: Any, _node: Fold) -> None:
+def visit_excerpt(translator: Any, node: Excerpt) -> None:
+    """Open the element."""
+    translator.body.append(translator.starttag(node, "article", **{"data-excerpts": node["file"]}))
+
+
+def depart_excerpt(translator: Any, _: Excerpt) -> None:
+    """Close the element."""
+    translator.body.append("</article>\n")
+
+
+def pass_through(_translator: Any, _node: nodes.Node) -> None:
     """Show the content as it is, in formats that cannot fold."""
 
 
 def setup(app: Any) -> None:
-    """Register the node."""
+    """Register the nodes."""
     plain = (pass_through, pass_through)
-    app.add_node(Fold, html=(visit_html, depart_html), text=plain, latex=plain, man=plain, texinfo=plain)
+    others = dict.fromkeys(("text", "latex", "man", "texinfo"), plain)
+    app.add_node(Fold, html=(visit_fold, depart_fold), **others)
+    app.add_node(Excerpt, html=(visit_excerpt, depart_excerpt), **others)

@@ -8,8 +8,8 @@ from docutils import nodes
 
 from nvlinklab.bookext.context import ResultDirective, claims, results
 from nvlinklab.bookext.details import claim_facts
-from nvlinklab.bookext.fold import fold
-from nvlinklab.bookext.parts import anchor, badge, entry, page_link, paragraph, row, span, table
+from nvlinklab.bookext.fold import excerpt, fold
+from nvlinklab.bookext.parts import anchor, badge, claim_link, entry, evidence_link, page_link, paragraph, row, span, table
 from nvlinklab.bookext.places import place_link
 from nvlinklab.bookext.verdicts import PREFIX
 from nvlinklab.claims.ledger import DOCUMENTS, Chapter, Ledger
@@ -45,6 +45,25 @@ class LedgerTable(ResultDirective):
         derived = chapter.title if chapter.notebook in self.env.found_docs else ""
         rows = [one for claim_id in chapter.claims for one in _claim_rows(claim_id, found, self.env.docname, derived)]
         return table(HEAD, rows, "nvl-ledger", stub=False)
+
+
+class LedgerEvidence(ResultDirective):
+    """`{ledger-evidence}`: what stands behind the verdict on each claim, a section a chapter; the ledger's rows open to these parts."""
+
+    def show(self) -> list[nodes.Node]:
+        """Return the sections."""
+        found, ledger = results(self.env), claims(self.env)
+        return [self._section(chapter, found) for chapter in ledger.chapters.values()]
+
+    def _section(self, chapter: Chapter, found: Results) -> nodes.section:
+        section = nodes.section(ids=[chapter.id], names=[chapter.id])
+        section += nodes.title("", chapter.title)
+        for result in map(found.claim, chapter.claims):
+            verdict = result["verdict"]
+            head = paragraph(claim_link(self.env.docname, result["id"], verdict), " ", badge(verdict), classes=["nvl-claim-head"])
+            facts = excerpt(result["id"], _file(result), *claim_facts(result, found, self.env.docname))
+            section += [head, paragraph(result["statement"]), facts]
+        return section
 
 
 class VerdictCounts(ResultDirective):
@@ -88,6 +107,7 @@ class ChapterStatus(ResultDirective):
 def setup(app: Any) -> None:
     """Register the directives."""
     app.add_directive("ledger-table", LedgerTable)
+    app.add_directive("ledger-evidence", LedgerEvidence)
     app.add_directive("verdict-counts", VerdictCounts)
     app.add_directive("verdict-meanings", VerdictMeanings)
     app.add_directive("chapter-status", ChapterStatus)
@@ -131,12 +151,19 @@ def _claim_rows(claim_id: str, found: Results, page: str, derived: str) -> list[
         paragraph(*where, classes=["nvl-where"]),
     ]
     title = "What is known" if result["verdict"] == "pending" else "How this verdict comes about"
-    facts = fold(title, claim_facts(result, found, page))
+    facts = fold(
+        title, evidence_link(page, claim_id, "Its inputs, where each comes from, and what would make the claim true"), _file(result)
+    )
     return [
         row([_wide(claim, "nvl-cell-claim")], "nvl-row", "nvl-first", ids=[claim_id]),
         *(row(_line_cells(line), "nvl-row", "nvl-line") for line in found.lines(claim_id)),
         row([_wide([facts], "nvl-cell-facts")], "nvl-row"),
     ]
+
+
+def _file(result: dict[str, Any]) -> str:
+    """The group of excerpts that a claim's evidence belongs to: a chapter's is loaded together."""
+    return result["chapter"].split("-")[0]
 
 
 def _wide(cell: list[nodes.Node], *classes: str) -> nodes.entry:

@@ -55,6 +55,13 @@ def claim_link(page: str, claim_id: str, title: str, text: str = "") -> addnodes
     )
 
 
+def evidence_link(page: str, claim_id: str, text: str) -> addnodes.pending_xref:
+    """A link from `page` to what stands behind the verdict on a claim."""
+    return addnodes.pending_xref(
+        "", nodes.inline("", text), refdomain="", refdoc=page, reftype="nvl-evidence", reftarget=claim_id, nvl_title="", refwarn=True
+    )
+
+
 def page_link(env: Any, text: str, page: str) -> nodes.Node:
     """A link to another page of the book, or plain text where the book has no such page."""
     if page not in env.found_docs:

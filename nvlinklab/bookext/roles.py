@@ -121,10 +121,11 @@ def setup(app: Any) -> None:
 
 
 def _resolve(app: Any, env: Any, node: Any, content: nodes.Node) -> nodes.Node | None:
-    """Point a claim link at the ledger page."""
-    if node.get("reftype") != "nvl-claim":
+    """Point a claim link at the ledger page, or at the page of its evidence."""
+    pages = {"nvl-claim": app.config.nvl_ledger_page, "nvl-evidence": app.config.nvl_evidence_page}
+    page = pages.get(node.get("reftype"))
+    if page is None:
         return None
-    page = app.config.nvl_ledger_page
     if page not in env.found_docs:
         return content
-    return make_refnode(app.builder, node["refdoc"], page, node["reftarget"], content, node["nvl_title"])
+    return make_refnode(app.builder, node["refdoc"], page, node["reftarget"], content, node["nvl_title"] or None)

@@ -24,7 +24,8 @@ class Anchors(HTMLParser):
     """The links of a page and the places in it that links may name.
 
     Attributes:
-        links: every address, those in the charts included
+        links: every address
+        specs: the name of each chart's specification, and the line it is on
         ids: every id, and the names of old-style anchors
     """
 
@@ -32,7 +33,7 @@ class Anchors(HTMLParser):
         super().__init__()
         self.links: list[Link] = []
         self.ids: set[str] = set()
-        self._data = ""
+        self.specs: list[tuple[int, str]] = []
         self.feed(text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -44,12 +45,8 @@ class Anchors(HTMLParser):
                 self.links += [Link(self.getpos()[0], tag, a) for a in (_set(value) if name == "srcset" else [value.strip()])]
         if tag == "meta" and (given.get("http-equiv") or "").lower() == "refresh":
             self.links.append(Link(self.getpos()[0], tag, (given.get("content") or "").partition("url=")[2]))
-        self._data = given.get("type") or "" if tag == "script" else ""
-
-    def handle_data(self, data: str) -> None:
-        """Note the addresses that a chart opens."""
-        if self._data == "application/json" and '"datasets"' in data:
-            self.links += [Link(self.getpos()[0], "chart", a) for a in _opened(json.loads(data))]
+        if given.get("data-spec"):
+            self.specs.append((self.getpos()[0], given["data-spec"] or ""))
 
 
 def broken(html: Path) -> list[str]:
@@ -65,7 +62,7 @@ def broken(html: Path) -> list[str]:
         if "_static" in path.relative_to(html).parts:
             continue  # the theme's templates
         where = path.relative_to(html).as_posix()
-        for link in dict.fromkeys(page(path).links):
+        for link in dict.fromkeys([*page(path).links, *_opened_by_charts(html, page(path).specs)]):
             why = _why(link.address, path, html, page)
             if why:
                 complaints.append(f"{where}:{link.line}: <{link.tag}> {link.address}: {why}")
@@ -101,6 +98,15 @@ def _why(address: str, path: Path, html: Path, page) -> str:
 
 def _set(value: str) -> list[str]:
     return [part.split()[0] for part in value.split(",") if part.strip()]
+
+
+def _opened_by_charts(html: Path, specs: list[tuple[int, str]]) -> list[Link]:
+    """The links in the charts of a page; they are as seen from the page."""
+    found = []
+    for line, name in specs:
+        _, _, text = (html / "_static" / "charts" / f"chart-{name}.js").read_text(encoding="utf-8").partition("] = ")
+        found += [Link(line, "chart", address) for address in _opened(json.loads(text.rstrip(";\n")))]
+    return found
 
 
 def _opened(spec: dict) -> list[str]:

@@ -13,6 +13,7 @@ class Page(HTMLParser):
     Attributes:
         loads: addresses of scripts, styles, images and fonts
         boxes: how many charts it has
+        specs: the name of each chart's specification, in order
         charts: the alternative text of each chart's still picture
         ids: every id, in order
         meta: the content of each `<meta>` by its name, property or http-equiv
@@ -23,6 +24,7 @@ class Page(HTMLParser):
         super().__init__()
         self.loads: list[str] = []
         self.boxes = 0
+        self.specs: list[str] = []
         self.charts: list[str] = []
         self.ids: list[str] = []
         self.meta: dict[str, str] = {}
@@ -44,6 +46,7 @@ class Page(HTMLParser):
             self.links.append(given.get("href") or "")
         classes = (given.get("class") or "").split()
         self.boxes += "nvl-chart" in classes
+        self.specs += [s for s in [given.get("data-spec")] if s]
         self._in_chart = self._in_chart or "nvl-chart-view" in classes
         if self._in_chart and tag == "img":
             self._in_chart = False

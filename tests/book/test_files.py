@@ -2,6 +2,7 @@
 
 import csv
 import gzip
+import hashlib
 import importlib
 import inspect
 import json
@@ -13,8 +14,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from nvlinklab.book import scripts
+from nvlinklab.book import policy, scripts
 from nvlinklab.book.folder import checksums
+from nvlinklab.bookext.charts import MIME
 from nvlinklab.claims.ledger import ledger
 from nvlinklab.claims.page import load
 from tests.book import links
@@ -53,6 +55,8 @@ def test_nothing_is_loaded_from_elsewhere(published: Site, files: dict[str, Page
 def test_no_script_of_the_theme_lays_out_an_unfinished_page(published: Site) -> None:
     code = "".join(file.read_text(encoding="utf-8") for file in published.folder.glob(BUNDLE))
     assert [early for early, late in scripts.LATER.items() if late not in code or early in code] == []
+    tool = (published.folder / scripts.SEARCH).read_text(encoding="utf-8")
+    assert [late for late in scripts.UNSTYLED.values() if late not in tool] == []
 
 
 def test_no_page_has_notes_in_the_margin_which_no_script_looks_for(published: Site, files: dict[str, Page]) -> None:
@@ -63,14 +67,16 @@ def test_no_page_has_notes_in_the_margin_which_no_script_looks_for(published: Si
         assert notes & {word for classes in re.findall(r'class="([^"]*)"', text) for word in classes.split()} == set(), name
 
 
-def test_every_page_allows_only_what_came_with_it(files: dict[str, Page]) -> None:
-    policies = {page.meta.get("Content-Security-Policy", "") for page in files.values()}
-    assert len(policies) == 1
-    allowed = policies.pop()
-    assert "default-src 'none'" in allowed
-    assert "script-src 'self' 'sha256-" in allowed
-    assert "style-src 'self' 'sha256-" in allowed
-    assert "unsafe" not in allowed
+def test_every_page_allows_only_what_came_with_it(published: Site, files: dict[str, Page]) -> None:
+    for name, page in files.items():
+        text = (published.folder / f"{name}.html").read_text(encoding="utf-8")
+        (sheet,) = re.findall(r"<style>(.*?)</style>", text, re.DOTALL)
+        programs = [m[2] for m in policy.BLOCK.finditer(text) if policy.runs(m[1])]
+        allowed = dict(rule.split(" ", 1) for rule in page.meta["Content-Security-Policy"].split("; "))
+        assert allowed["default-src"] == "'none'"
+        assert allowed["style-src"] == f"'self' {policy.digest(sheet)}", name
+        assert allowed["script-src"] == f"'self' {policy.digest(programs[0])}" and len(programs) == 1, name
+        assert "unsafe" not in page.meta["Content-Security-Policy"]
 
 
 def test_no_page_outweighs_what_all_share(published: Site, files: dict[str, Page]) -> None:
@@ -81,6 +87,7 @@ def test_no_page_outweighs_what_all_share(published: Site, files: dict[str, Page
     for name, page in files.items():
         place = published.folder / f"{name}.html"
         own = {(place.parent / a.partition("?")[0]).resolve() for a in page.loads if not a.startswith("data:")}
+        own |= {published.folder / "_static" / "charts" / f"chart-{spec}.js" for spec in page.specs}
         own -= {file.resolve() for shared in SHARED for file in published.folder.glob(shared)}
         weights[name] = weight(place) + sum(map(weight, own))
     assert {name: w for name, w in weights.items() if w > HEAVIEST} == {}
@@ -139,7 +146,7 @@ def test_the_folder_has_what_hosts_look_for(published: Site, files: dict[str, Pa
 
 def test_every_chart_has_a_picture_words_data_and_its_cell(published: Site, files: dict[str, Page]) -> None:
     for name, page in files.items():
-        assert len(page.charts) == page.boxes, name
+        assert len(page.charts) == len(page.specs) == page.boxes, name
         assert all(len(words) >= 20 for words in page.charts), name
         tables = [a for a in page.links if a.endswith(".csv") and "/charts/" in a]
         for address in tables:
@@ -153,6 +160,16 @@ def test_every_chart_has_a_picture_words_data_and_its_cell(published: Site, file
             assert set(cells) <= set(page.ids), name
 
 
+def test_a_chart_is_drawn_from_what_the_notebook_stored(published: Site) -> None:
+    for name in ("07_moe_all_to_all_and_sharp", "21_is_the_model_right"):
+        notebook = json.loads((ROOT / "notebooks" / f"{name}.ipynb").read_text(encoding="utf-8"))
+        outputs = [o["data"] for c in notebook["cells"] for o in c.get("outputs", []) if "data" in o]
+        stored = [data[MIME] for data in outputs if MIME in data]
+        page = Page(published.folder / "notebooks" / f"{name}.html")
+        scripts = [(published.folder / "_static" / "charts" / f"chart-{s}.js").read_text(encoding="utf-8") for s in page.specs]
+        assert [json.loads(text[text.index("] = ") + 4 :].rstrip(";\n")) for text in scripts] == stored
+
+
 def test_the_data_of_a_chart_is_what_the_notebook_stored(published: Site) -> None:
     notebook = json.loads((ROOT / "notebooks" / "01_nvlink_generations.ipynb").read_text(encoding="utf-8"))
     specs = [o["data"]["application/vnd.vegalite.v5+json"] for c in notebook["cells"] for o in c.get("outputs", []) if "data" in o and "application/vnd.vegalite.v5+json" in o["data"]]  # fmt: skip  # noqa: E501
@@ -163,9 +180,22 @@ def test_the_data_of_a_chart_is_what_the_notebook_stored(published: Site) -> Non
     assert rows == [{k: str(v) if v is not None else "" for k, v in row.items()} for row in stored]
 
 
-def test_the_ledger_page_has_every_claim_once(files: dict[str, Page]) -> None:
-    ids = files["book/ledger"].ids
+@pytest.mark.parametrize("name", ["ledger", "evidence"])
+def test_the_page_has_every_claim_once(files: dict[str, Page], name: str) -> None:
+    ids = files[f"book/{name}"].ids
     assert [c for c in ledger().claims if ids.count(c) != 1] == []
+
+
+def test_every_row_of_the_ledger_opens_to_an_excerpt(published: Site) -> None:
+    text = (published.folder / "book" / "ledger.html").read_text(encoding="utf-8")
+    folds = re.findall(r'<details [^>]*data-excerpts="(ch\d+\.js)\?v=(\w{8})">.*?href="evidence\.html#([^"]+)"', text, re.DOTALL)
+    assert [claim for _, _, claim in folds] == list(ledger().claims)
+    for name, version in dict.fromkeys((name, version) for name, version, _ in folds):
+        file = published.folder / "_static" / "excerpts" / name
+        assert hashlib.sha256(file.read_bytes()).hexdigest().startswith(version)
+        parts = json.loads(file.read_text(encoding="utf-8").partition(", ")[2].removesuffix(");\n"))
+        assert list(parts) == [claim for other, _, claim in folds if other == name]
+        assert all('class="nvl-fact"' in part for part in parts.values())
 
 
 def test_verdicts_lead_to_how_to_read_them(published: Site, files: dict[str, Page]) -> None:

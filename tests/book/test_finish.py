@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from nvlinklab.book import BookError, formulas, icons, policy, scripts, styles
+from nvlinklab.book import BookError, excerpts, formulas, icons, policy, scripts, styles
 from nvlinklab.book.finish import finish
 
 LIBRARY = '{bars:[448,512,["navicon"],"f0c9","M0 96z"],"circle-half-stroke":[512,512,[9680,"adjust"],"f042","M448 256z"],}'
@@ -47,7 +47,75 @@ def test_an_unknown_icon_is_named() -> None:
     ],
 )
 def test_rules_that_cannot_match_are_left_out(css: str, kept: str) -> None:
-    assert styles.used(css, {"a"}) == kept
+    assert styles.Sheet(css).used({"a"}) == kept
+
+
+@pytest.mark.parametrize(
+    ("css", "left"),
+    [
+        ("p{--a:1;top:var(--a)}", "p{--a:1;top:var(--a)}"),
+        ("p{--a:1;top:0}", "p{top:0}"),
+        ("p{top:0;--a:1}", "p{top:0;}"),
+        ("p{--a:var(--b);--b:var(--c)}", "p{}"),
+        ("p{--kept:1}", "p{--kept:1}"),
+        ('p{--a:url("data:image/svg+xml;{},");--b:";}";top:0}', "p{top:0}"),
+        ("p{--a:calc(1px + (2 * var(--b)));--b:1;top:0}", "p{top:0}"),
+        ("p{transition:--a 1s;top:var( --b )}q{--b:2}", "p{transition:--a 1s;top:var( --b )}q{--b:2}"),
+    ],
+)
+def test_variables_that_nothing_asks_for_are_left_out(css: str, left: str) -> None:
+    assert styles.lean(css, {"--kept"}) == left
+
+
+def test_each_page_has_the_rules_it_can_use(tmp_path: Path) -> None:
+    (tmp_path / "_static").mkdir()
+    (tmp_path / "_static" / "theme.css").write_text(".first{top:1}.second{top:2}.made{top:3}.shown{top:4}p{--x:1}")
+    (tmp_path / "_static" / "documentation_options.js").write_text("const DOCUMENTATION_OPTIONS = {};\n")
+    (tmp_path / "_static" / "own.js").write_text('place.className = "made";\n')
+    page = PAGE.replace("styles/theme.css", "theme.css").replace('<script src="{root}_static/tool.js"></script>', "")
+    part = '<article class="nvl-excerpt" data-excerpts="some" id="it"><p class="shown">It</p></article>'
+    fold = '<details class="nvl-fold" data-excerpts="some"><summary>S</summary><a href="two.html#it">It</a></details>'
+    texts = {
+        "one": f'<p class="first"></p>{fold}<script src="_static/own.js"></script>',
+        "two": f'<p class="second"></p>{part}',
+        "three": "",
+    }
+    for name, more in texts.items():
+        (tmp_path / f"{name}.html").write_text(page.format(root="", name=name, more=more))
+    finish(tmp_path)
+    sheets = {name: re.findall(r"<style>(.*?)</style>", (tmp_path / f"{name}.html").read_text())[0] for name in texts}
+    found = {name: set(re.findall(r"\.(first|second|made|shown)\b", sheet)) for name, sheet in sheets.items()}
+    assert found == {"one": {"first", "made", "shown"}, "two": {"second", "shown"}, "three": set()}
+    assert "--x" not in sheets["one"]
+    assert 'data-excerpts="some.js?v=' in (tmp_path / "one.html").read_text()
+
+
+def test_excerpts_become_scripts_with_a_name_that_changes_with_them(tmp_path: Path) -> None:
+    part = '<article class="nvl-excerpt" data-excerpts="{file}" id="{name}">\n<p>{name} </p></article>'
+    fold = '<details class="nvl-fold" data-excerpts="a">'
+    names = set()
+    for first in ("x", "y"):
+        pages = {"deep/p.html": fold, "q.html": "".join(part.format(file=f, name=n) for f, n in [("a", first), ("b", "z"), ("a", "w")])}
+        excerpts.write(tmp_path, pages)
+        text = (tmp_path / "_static" / "excerpts" / "a.js").read_text()
+        assert text == f'Object.assign(window.nvlExcerpts ??= {{}}, {{"{first}":"<p>{first} </p>","w":"<p>w </p>"}});\n'
+        names |= set(re.findall(r'data-excerpts="(a\.js\?v=\w{8})"', pages["deep/p.html"]))
+        assert excerpts.files(pages["deep/p.html"]) == ["_static/excerpts/a.js"]
+    assert len(names) == 2
+
+
+def test_a_fold_without_an_excerpt_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BookError, match=r"p\.html shows excerpts of c, but no page has any; there are those of nothing"):
+        excerpts.write(tmp_path, {"p.html": '<details class="nvl-fold" data-excerpts="c">'})
+
+
+def test_a_script_asks_for_the_version_of_another_that_the_book_has(tmp_path: Path) -> None:
+    (tmp_path / "_static" / "vendor").mkdir(parents=True)
+    (tmp_path / "_static" / "vendor" / "other.js").write_text("other()")
+    (tmp_path / "_static" / "one.js").write_text('nvlLoad("vendor/other.js"); nvlLoad(`charts/${name}.js`);')
+    (_, address) = scripts.bundle(tmp_path, [scripts.Script("_static/one.js", "", "")])
+    version = hashlib.sha256(b"other()").hexdigest()[:8]
+    assert f'nvlLoad("vendor/other.js?v={version}"); nvlLoad(`charts/' in (tmp_path / address.partition("?")[0]).read_text()
 
 
 def test_addresses_move_with_a_style_sheet() -> None:
@@ -137,7 +205,7 @@ def test_a_folder_is_finished(tmp_path: Path) -> None:
     assert ".never" not in sheet
     assert ".y" not in sheet
     assert "{text-align: right}" in sheet
-    assert "td { top: 0 }" in sheet
+    assert "td{top: 0}" in sheet
     assert " style=" not in one + two
     assert 'url=book/one.html"' in (tmp_path / "index.html").read_text()
     assert 'url=../book/one.html"' in (tmp_path / "book" / "index.html").read_text()

@@ -28,6 +28,12 @@ def ledger_page(browser: Any, site: str) -> Iterator[Any]:
         yield page
 
 
+def fill(page: Any, words: str) -> None:
+    """Type words and wait until they are sought in every claim."""
+    page.get_by_label("Words", exact=True).fill(words)
+    page.wait_for_selector("form[aria-label='Filter the claims']:not([aria-busy])")
+
+
 def visible(page: Any) -> list[str]:
     """Return the ids of the claims that show, in the order in which they do."""
     return page.eval_on_selector_all("tr.nvl-first", "rows => rows.filter(r => r.checkVisibility()).map(r => r.id)")
@@ -57,11 +63,11 @@ def test_ledger_filters_by_verdict_article_chapter_and_tag(ledger_page: Any) -> 
 
 
 def test_ledger_filters_by_words_and_says_how_many(ledger_page: Any) -> None:
-    ledger_page.get_by_label("Words", exact=True).fill("bw-800x-first-generation doc-0")
+    fill(ledger_page, "bw-800x-first-generation doc-0")
     assert "bw-800x-first-generation" in visible(ledger_page)
     shown = len(visible(ledger_page))
     assert ledger_page.locator("form output").inner_text() == f"{shown} of {len(load().claims)} claims"
-    ledger_page.get_by_label("Words", exact=True).fill("no such words anywhere")
+    fill(ledger_page, "no such words anywhere")
     assert visible(ledger_page) == []
 
 
@@ -84,13 +90,14 @@ def test_ledger_sorts_by_ratio_and_verdict(ledger_page: Any) -> None:
 def test_the_address_keeps_the_filter(browser: Any, site: str) -> None:
     with ledger_at(browser, site) as page:
         page.get_by_label("Verdict", exact=True).select_option("contradicted")
-        page.get_by_label("Words", exact=True).fill("rack")
+        fill(page, "rack")
         page.get_by_label("Sort by", exact=True).select_option("low")
         address, shown = page.url, visible(page)
     assert "verdict=contradicted" in address
     assert "words=rack" in address
     with ledger_at(browser, site, address.partition("ledger.html")[2]) as page:
         assert page.get_by_label("Words", exact=True).input_value() == "rack"
+        page.wait_for_selector("form output:has-text('claims'):not(:has-text('reading'))")
         assert visible(page) == shown
     with ledger_at(browser, site, "?verdict=nonsense&sort=nonsense") as page:
         assert visible(page) == list(load().claims)
@@ -99,6 +106,7 @@ def test_the_address_keeps_the_filter(browser: Any, site: str) -> None:
 def test_a_link_to_a_claim_shows_opens_and_marks_it_despite_the_filter(browser: Any, site: str) -> None:
     claim = "copper-weight-1p4-tons"
     with ledger_at(browser, site, f"?words=no-such-words#{claim}") as page:
+        page.wait_for_selector("form output:has-text('linked to')")
         assert visible(page) == [claim]
         row = page.locator(f"tr#{claim}")
         assert "nvl-pinned" in (row.get_attribute("class") or "")
@@ -115,6 +123,7 @@ def test_a_link_to_a_claim_shows_opens_and_marks_it_despite_the_filter(browser: 
 def test_the_filter_works_by_keyboard(ledger_page: Any) -> None:
     ledger_page.get_by_label("Words", exact=True).focus()
     ledger_page.keyboard.type("copper-weight")
+    ledger_page.wait_for_selector("form output:has-text('claims'):not(:has-text('reading'))")
     assert visible(ledger_page)[0].startswith("copper")
     for name in ("verdict", "article", "chapter", "tag", "sort"):
         ledger_page.keyboard.press("Tab")
@@ -130,10 +139,59 @@ def test_a_click_in_a_chart_lists_its_claims(ledger_page: Any) -> None:
     ledger_page.wait_for_url("**/ledger.html?article=doc-000&verdict=*#claims")
 
 
+def test_a_row_opens_to_its_evidence(ledger_page: Any) -> None:
+    claim = next(r for r in load().claims.values() if r["conflicts"] and r["inputs"])
+    part = ledger_page.locator(f"tr#{claim['id']} ~ tr details.nvl-fold").first
+    assert part.locator(".nvl-fact").count() == 0
+    part.locator("summary").click()
+    part.locator(".nvl-fact").first.wait_for()
+    assert part.locator(":scope > a").count() == 0  # the excerpt took its place
+    assert part.locator("table.nvl-inputs tbody tr").count() == len(claim["inputs"])
+    assert all(part.get_by_text(name.replace("_", " "), exact=True).count() for name in claim["inputs"])
+    before = ledger_page.url.partition("#")[0]
+    part.locator(f"a[href='#{claim['conflicts'][0]}']").first.click()  # on this page, though the excerpt's own page is another
+    ledger_page.wait_for_selector(f"tr#{claim['conflicts'][0]}.nvl-pinned")
+    assert ledger_page.url.partition("#")[0] == before
+
+
+def test_words_are_sought_in_the_evidence_too(ledger_page: Any) -> None:
+    word = "elasticity"
+    assert ledger_page.locator("tr.nvl-row", has_text=word).count() == 0
+    fill(ledger_page, word)
+    with_inputs = [r["id"] for r in load().claims.values() if r["inputs"]]
+    assert set(with_inputs) <= set(visible(ledger_page))
+
+
+def test_a_row_opens_from_a_disk(browser: Any, published: Any) -> None:
+    with opened(browser, (published.folder / "book" / "ledger.html").as_uri()) as (page, trouble):
+        page.locator("details.nvl-fold summary").first.click()
+        page.locator("details.nvl-fold .nvl-fact").first.wait_for()
+        assert trouble == []
+
+
+def test_without_its_file_a_row_keeps_the_link(browser: Any, site: str) -> None:
+    with opened(browser, f"{site}book/ledger.html") as (page, trouble):
+        page.route("**/excerpts/*", lambda route: route.abort())
+        part = page.locator("details.nvl-fold").first
+        with page.expect_event("requestfailed"):
+            part.locator("summary").click()
+        assert part.locator(":scope > a").is_visible()
+        page.unroute("**/excerpts/*")
+        part.locator("summary").click()
+        part.locator("summary").click()
+        part.locator(".nvl-fact").first.wait_for()
+        assert all("excerpts" in complaint or "ERR_FAILED" in complaint for complaint in trouble)
+
+
 def test_the_ledger_is_whole_without_javascript(browser: Any, site: str) -> None:
     with opened(browser, f"{site}book/ledger.html", java_script_enabled=False) as (page, _):
         assert page.locator("tr.nvl-first").count() == len(load().claims)
         assert page.locator("form[aria-label='Filter the claims']").count() == 0
         first = page.locator("details.nvl-fold").first
         first.locator("summary").click()
-        assert first.locator(".nvl-fact").first.is_visible()
+        first.get_by_role("link").click()
+        page.wait_for_url("**/evidence.html#*")
+        claim = page.url.partition("#")[2]
+        assert claim == next(iter(load().claims))
+        assert page.locator(f"article#{claim} .nvl-fact").first.is_visible()
+        assert page.locator("article.nvl-excerpt").count() == len(load().claims)

@@ -6,8 +6,12 @@ import pytest
 
 from tests.book.links import broken
 
+CHART = """(window.nvlSpecs ??= {})["opens"] = {"datasets": {"d": [{"link": "#there"}]}, "encoding": {"href": {"field": "link"}}};\n"""
+
 
 def folder(tmp_path: Path, **pages: str) -> Path:
+    (tmp_path / "_static" / "charts").mkdir(parents=True)
+    (tmp_path / "_static" / "charts" / "chart-opens.js").write_text(CHART, encoding="utf-8")
     for name, text in pages.items():
         (tmp_path / f"{name}.html").write_text(text, encoding="utf-8")
     return tmp_path
@@ -24,10 +28,7 @@ def folder(tmp_path: Path, **pages: str) -> Path:
         ('<a href="/b.html">', "root of the site"),
         ('<a href="../b.html">', "outside the book"),
         ('<a href="">', "empty"),
-        (
-            '<script type="application/json">{"datasets": {"d": [{"link": "#there"}]}, "encoding": {"href": {"field": "link"}}}</script>',
-            "a.html has no place called 'there'",
-        ),
+        ('<div data-spec="opens">', "a.html has no place called 'there'"),
     ],
 )
 def test_a_link_that_leads_nowhere_is_named(tmp_path: Path, link: str, why: str) -> None:

@@ -41,16 +41,16 @@ def made():
 
 
 PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>live</title><link rel="stylesheet" href="nvl.css">
-<script defer src="charts.js"></script><script defer src="live.js"></script></head><body>
-<div class="nvl-chart"><div class="nvl-chart-view"></div><script type="application/json">{}</script></div></body></html>"""
+<script defer src="load.js"></script><script defer src="charts.js"></script><script defer src="live.js"></script></head><body>
+<div class="nvl-chart" data-spec="one" data-moves="true"><div class="nvl-chart-view"></div></div></body></html>"""
 
 
 @pytest.fixture(scope="module")
 def page(runtime):
     theme.enable()
-    payload = json.dumps(made().chart.to_dict())
-    runtime.files |= {name: (STATIC / name).read_text() for name in ("charts.js", "live.js", "nvl.css")}
-    runtime.files |= {"vendor/vega-bundle.js": runtime.files["vega.js"], "page.html": PAGE.format(payload)}
+    spec = f"window.nvlSpecs = {{ one: {json.dumps(made().chart.to_dict())} }};"
+    runtime.files |= {name: (STATIC / name).read_text() for name in ("load.js", "charts.js", "live.js", "nvl.css")}
+    runtime.files |= {"vendor/vega-bundle.js": runtime.files["vega.js"], "page.html": PAGE, "charts/chart-one.js": spec}
     opened = runtime.context.new_page()
     messages = []
     opened.on("console", lambda message: messages.append(message.text))
