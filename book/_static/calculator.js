@@ -20,8 +20,14 @@
     return `${Number(mantissa)}e${e < 0 ? "-" : "+"}${String(Math.abs(e)).padStart(2, "0")}`;
   };
   const g = (value) => digits(value, 6);
-  const formats = {}; // one for each number of digits: making one costs a hundred times what using it does
-  const plain = (value, most = 4) => (formats[most] ??= new Intl.NumberFormat("en", { maximumSignificantDigits: most })).format(value);
+  const plain = (value, most = 4) => {
+    // As Intl.NumberFormat writes it, which takes 30 ms before its first number; ties are rounded as Python does
+    const rounded = Number(value.toPrecision(most));
+    const size = Math.abs(rounded);
+    if (size !== 0 && !(size >= 1e-6 && size < 1e21)) return value.toLocaleString("en", { maximumSignificantDigits: most });
+    const [whole, rest] = String(rounded).split(".");
+    return [whole.replace(/\B(?=(\d{3})+$)/g, ","), ...(rest ? [rest] : [])].join(".");
+  };
   const SCALES = {
     s: [[1, "s"], [1e-3, "ms"], [1e-6, "µs"], [1e-9, "ns"]],
     B: [[1e12, "TB"], [1e9, "GB"], [1e6, "MB"], [1e3, "kB"], [1, "B"]],
@@ -199,12 +205,15 @@
           `the activations of a pass outgrow the memory kept back for them by ${quantity(over, "B")}; use a smaller batch or shorter prompts`,
         );
       if (!found.y["estimate.feasible"]) throw new Trouble("osl below 1 or a share of the memory is not possible; expected osl of 1 or more");
-      found.elasticities = elasticities(found);
     } catch (error) {
       if (!(error instanceof Trouble)) throw error;
       found.why = error.message;
     }
     return found;
+  }
+
+  function elasticitiesOf(found) {
+    return (found.elasticities ??= elasticities(found)); // the slopes cost more than the answer: once, when first asked for
   }
 
   function elasticities({ x, y, model }) {
@@ -223,19 +232,20 @@
   }
 
   // The keys of `nvlinklab estimate --json`
-  function report(found) {
-    const { s, x, y } = found;
+  function numbers({ s, y }) {
     const e = (name) => y[`estimate.${name}`];
     const part = (name) =>
       Object.fromEntries(Object.keys(y).filter((key) => key.startsWith(`estimate.${name}.`)).map((key) => [key.split(".")[2], y[key]]));
-    
     return {
       model: s.model, system: s.system, ttft_s: e("ttft"), tpot_s: e("tpot"), e2e_s: e("e2e"), interactivity: e("interactivity"),
       throughput_per_gpu: e("throughput_per_gpu"), gpus: e("gpus"), usd_per_mtok: e("usd_per_token") * 1e6, power_w: e("power"),
       energy_per_token_j: e("energy_per_token"), breakdown: part("decode"), prefill: part("prefill"), memory: part("memory"),
-      elasticities: Object.fromEntries(found.elasticities.map(({ name, value }) => [name, value])),
-      scenario: Object.fromEntries(paths.map((path, k) => [catalogue.short[path], x[k]])), notes: found.notes,
     };
+  }
+  function report(found) {
+    const slopes = Object.fromEntries(elasticitiesOf(found).map(({ name, value }) => [name, value]));
+    const scenario = Object.fromEntries(paths.map((path, k) => [catalogue.short[path], found.x[k]]));
+    return { ...numbers(found), elasticities: slopes, scenario, notes: found.notes };
   }
 
   // The command that says the same
@@ -328,7 +338,7 @@
   }
 
   const ASKED = new Set(["batch", "isl", "osl", "query_tokens", "step_tokens"]); // the load and the model are what is asked about
-  function pushing({ elasticities: all }) {
+  function* pushing(all) {
     const row = ({ name, now, value }, most, keyed) => [
       [make("code", {}, name), " ", make("small", {}, now)],
       keyed ? make("data", { value: String(value), "data-key": `elasticities.${name}` }, `${signed(value)} %`) : `${signed(value)} %`,
@@ -337,9 +347,12 @@
     const strongest = (list) => Math.abs(list[0]?.value ?? 1);
     const levers = all.filter(({ name }) => !name.startsWith("model.") && !ASKED.has(name)).slice(0, 8);
     const head = ["1 % more of, now", "moves TPOT by", "Strength"];
+    const first = table("What to push: elasticities of TPOT, the strongest first", head, levers.map((one) => row(one, strongest(levers))));
+    yield;
     const rest = make("details", {}, make("summary", {}, `All ${all.length} numbers that TPOT hangs on`));
     rest.append(table("Elasticities of TPOT, load and model included", head, all.map((one) => row(one, strongest(all), true))));
-    return [table("What to push: elasticities of TPOT, the strongest first", head, levers.map((one) => row(one, strongest(levers)))), rest];
+    yield;
+    return [first, rest];
   }
 
   const layoutName = (x) => {
@@ -351,11 +364,12 @@
   };
   const sentence = (text) => `${text[0].toUpperCase()}${text.slice(1)}.`;
 
-  function draw(side, found) {
+  // In pieces: whoever draws may let the browser do something else at each `yield`
+  function* draw(side, found) {
     const section = place.querySelector(`[data-results="${side}"]`);
     const { s, y, why } = found;
     section.dataset.feasible = String(!why);
-    const values = why ? {} : report(found);
+    const values = why ? {} : numbers(found);
     for (const cell of section.querySelectorAll("[data-card]")) {
       const key = cell.dataset.card;
       cell.replaceChildren(why ? "–" : datum(key, values[key], UNITS[key]));
@@ -375,9 +389,12 @@
           `${quantity(values.ttft_s, "s")} and the next every ${quantity(values.tpot_s, "s")}, a GPU gives ` +
           `${quantity(values.throughput_per_gpu, "tok/s")} tok/s. Most of the step: ${slowest.label[0].toLowerCase()}${slowest.label.slice(1)} (${share}).`,
       );
+      yield;
+      const elasticities = elasticitiesOf(found);
+      yield;
       body.push(
         breakdown(y, "decode", `Where a decode step goes, ${quantity(values.tpot_s * found.x[at["deployment.step_tokens"]], "s")}`),
-        ...pushing(found),
+        ...(yield* pushing(elasticities)),
         memoryOf(found),
         breakdown(y, "prefill", `Where the time to the first token goes, ${quantity(values.ttft_s, "s")}`),
       );
@@ -435,7 +452,7 @@
       say(said, `No comparison: the ${broken.map(([side]) => SIDES[side]).join(" and the ")} ${broken.length > 1 ? "are" : "is"} infeasible.`);
       return body.replaceChildren();
     }
-    const both = [report(one), report(two)];
+    const both = [numbers(one), numbers(two)];
     const rows = [...section.parentElement.querySelectorAll('[data-results="a"] dt')].map((term) => {
       const key = term.nextElementSibling.dataset.card;
       const [a, b] = both.map((values) => values[key]);
@@ -504,17 +521,35 @@
   }
 
   let answers = {};
-  function update() {
+  let pieces = null; // of an update that is not done
+  function* work() {
     const two = both.checked;
     for (const part of [sides.b, place.querySelector('[data-results="b"]'), place.querySelector("[data-compare]")]) part.hidden = !two;
     place.dataset.two = String(two);
-    answers = Object.fromEntries((two ? ["a", "b"] : ["a"]).map((side) => [side, answer(read(side))]));
-    for (const [side, found] of Object.entries(answers)) {
-      hints(side, found);
-      draw(side, found);
+    answers = {};
+    for (const side of two ? ["a", "b"] : ["a"]) {
+      answers[side] = answer(read(side));
+      yield;
+      hints(side, answers[side]);
+      yield* draw(side, answers[side]);
+      yield;
     }
     if (two) compare(answers.a, answers.b, metric.value);
     place.dataset.shown = location.search;
+    pieces = null;
+  }
+  function update() {
+    const all = work();
+    pieces = null;
+    while (!all.next().done);
+  }
+  function begin() {
+    // As update, while the page is still being made: each piece a task of its own, until somebody changes something
+    const mine = (pieces = work());
+    const step = () => {
+      if (pieces === mine && !mine.next().done) setTimeout(step);
+    };
+    setTimeout(step);
   }
 
   function toAddress() {
@@ -569,6 +604,7 @@
     copy(location.href, "The link is copied; it restores everything chosen here.");
   });
   form.elements.namedItem("save").addEventListener("click", () => {
+    if (pieces) update();
     const reports = Object.values(answers).map((found) => (found.why ? { infeasible: found.why } : report(found)));
     const text = JSON.stringify(reports.length > 1 ? reports : reports[0], null, 2); // what is not known becomes null
     const href = URL.createObjectURL(new Blob([text], { type: "application/json" }));
@@ -580,5 +616,5 @@
     update();
   });
   fromAddress(); // also undoes what a browser restores of a form
-  update();
+  begin();
 })();
