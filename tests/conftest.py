@@ -5,7 +5,6 @@ that a test starts inherit it. Results agree to rounding. Set XLA_FLAGS, to an e
 """
 
 import os
-import shutil
 from collections.abc import Iterator
 from typing import Any
 
@@ -41,20 +40,17 @@ def _double_precision() -> None:
     assert jax.config.jax_enable_x64  # type: ignore[attr-defined]
 
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-
-
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
     """A browser found on this machine, one for all tests of a worker; the test is skipped where there is none."""
-    candidates = [os.environ.get("NVLINKLAB_CHROMIUM", ""), *filter(None, map(shutil.which, BROWSERS))]
-    path = next((c for c in candidates if c), "")
+    from nvlinklab.bench import pages
+
+    path = pages.chromium()
     if not path:
-        pytest.skip(f"no browser: none of {', '.join(BROWSERS)} is on PATH and NVLINKLAB_CHROMIUM is not set")
+        pytest.skip(f"no browser: none of {', '.join(pages.BROWSERS)} is on PATH and NVLINKLAB_CHROMIUM is not set")
     from playwright.sync_api import sync_playwright
 
-    root = hasattr(os, "geteuid") and os.geteuid() == 0
     with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"] if root else [])
+        running = playwright.chromium.launch(executable_path=path, args=pages.flags())
         yield running
         running.close()

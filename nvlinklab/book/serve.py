@@ -12,7 +12,7 @@ from nvlinklab.book.errors import BookError
 MISSING = "404.html"
 
 
-class _Handler(http.server.SimpleHTTPRequestHandler):
+class Handler(http.server.SimpleHTTPRequestHandler):
     """Serve files without a line in the terminal for each; answer a wrong address with the book's own page, as static hosts do."""
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002  (the name it has in the standard library)
@@ -33,14 +33,23 @@ class _Handler(http.server.SimpleHTTPRequestHandler):
             self.wfile.write(content)
 
 
-def server(html: Path, port: int = 8000, handler: Any = _Handler) -> http.server.ThreadingHTTPServer:
+def require(html: Path) -> None:
+    """Raise unless a folder holds the built pages.
+
+    Raises:
+        BookError: it does not.
+    """
+    if not (html / "index.html").is_file():
+        raise BookError(f"{html} holds no index.html; build the book first with: nvlinklab book build")
+
+
+def server(html: Path, port: int = 8000, handler: Any = Handler) -> http.server.ThreadingHTTPServer:
     """Return a server of the built pages on this machine only; port 0 takes a free one.
 
     Raises:
         BookError: the book is not built, or the port is taken.
     """
-    if not (html / "index.html").is_file():
-        raise BookError(f"{html} holds no index.html; build the book first with: nvlinklab book build")
+    require(html)
     try:
         return http.server.ThreadingHTTPServer(("127.0.0.1", port), functools.partial(handler, directory=str(html)))
     except OSError as exc:
