@@ -1,4 +1,4 @@
-"""What if the service were run another way: chapters 8, 10, 11, 12, 19 and 20."""
+"""What if the service were run another way: chapters 8, 10, 11, 12, 18, 19 and 20."""
 
 from nvlinklab import scenario as sc
 from nvlinklab._struct import leaves, replace_path
@@ -189,6 +189,35 @@ def pool_split() -> Live:
         unit="tok/s",
         title="How many GPUs should read prompts",
         subtitle="starts at the rates measured on GB200; steady work, no queues; the slower pool sets the rate",
+    )
+
+
+@shown_in("18_root_causes")
+def layers_counted() -> Live:
+    """The share of attention in a decode step against the context: as a step happens, and with all but attention counted for one layer."""
+    shape = architecture.model(presets.MODEL).spec
+
+    def share(p):
+        step = decode_step(shape, p["deployment"], p["batch"], p["context"])
+        rest = total(step) - step.attention
+        return {"all": step.attention / (step.attention + rest), "one": step.attention / (step.attention + rest / shape.layers)}
+
+    return prepare(
+        share,
+        {"deployment": presets.deployment("gb300-fp4", ep=64.0), "batch": 8.0, "context": 131072.0},
+        units={"batch": "request", "context": "token"},
+        x=Slider("context", 1024.0, 1048576.0, "token", "Context of a request", log=True, whole=True),
+        sliders=[
+            Slider("batch", 1.0, 256.0, "request", "Requests in flight per GPU", log=True, whole=True),
+            Slider("deployment.ep", choices=(8.0, 16.0, 32.0, 64.0), unit="GPU", label="Ranks that share the experts"),
+            Slider("deployment.layer_time", 0.0, 150.0, "us", "Fixed time per layer"),
+            Slider("deployment.system.gpu.mem_bw", 2.0, 32.0, "TB/s", "Memory bandwidth", log=True),
+        ],
+        outputs={"one": "the timeline's way: the rest for one layer", "all": "as a step happens: all layers"},
+        y_title="Share of attention in a decode step",
+        unit="percent",
+        title="Whether attention is the bottleneck, by how layers are counted",
+        subtitle="DeepSeek-R1 on GB300 NVL72 in FP4, uncalibrated model",
     )
 
 
