@@ -22,7 +22,7 @@
       tooltip: { theme: dark() ? "dark" : "light", disableDefaultStyle: true },
       config: {
         background: "transparent",
-        axis: { ...label, gridColor: soft, domainColor: ink, tickColor: soft },
+        axis: { ...label, labelSeparation: 6, gridColor: soft, domainColor: ink, tickColor: soft },
         legend: label,
         header: label,
         title: { color: ink, subtitleColor: ink },

@@ -1,6 +1,6 @@
 """Excerpts of a page as scripts, so that another page can show one in place, also where the book is opened from a disk.
 
-`nvlinklab.bookext.fold` marks them: an `<article class="nvl-excerpt">` with a name, in the group that `data-excerpts` names.
+`nvlinklab.bookext.fold` marks them: an `<article class="nvl-excerpt">` with its name, in the group that `data-excerpts` names.
 """
 
 import json
@@ -11,7 +11,7 @@ from nvlinklab.book.errors import BookError
 from nvlinklab.book.scripts import stamped
 
 FILE = "_static/excerpts/{}.js"
-_EXCERPT = re.compile(r'<article class="nvl-excerpt[^"]*" data-excerpts="([\w-]+)" id="([^"]+)">(.*?)</article>', re.DOTALL)
+_EXCERPT = re.compile(r'<article class="nvl-excerpt[^"]*" data-excerpts="([\w-]+)" data-name="([^"]+)">(.*?)</article>', re.DOTALL)
 _ASKED = re.compile(r'(<details [^>]*)data-excerpts="([\w-]+)"')
 _NAMED = re.compile(r'<details [^>]*data-excerpts="([\w-]+)\.js')
 

@@ -42,6 +42,8 @@ SEARCH = "_static/searchtools.js"
 _READ = "new DOMParser().parseFromString(htmlString, 'text/html')"
 UNSTYLED = {_READ: _READ.replace("htmlString", 'htmlString.replace(/<style>.*?<\\/style>/s, "")')}
 """The search reads pages for their words; their style sheets, which the policy of its own page does not name, are no part of that."""
+_SAID = re.compile(r"\bconsole\.(?:log|info|debug)\((?=[^)])")
+"""What the theme tells nobody in particular; its warnings and errors stay."""
 ON_DEMAND = re.compile(r'nvlLoad\("([^"]+)"\)')
 """Where a script loads another; it then asks for the version that this book has."""
 NOT_LOADED = ("fontawesome.js", "tex-chtml-full.js")
@@ -89,7 +91,7 @@ def bundle(html: Path, parts: list[Script]) -> list[str]:
         if not part.file:
             continue
         text = _MAP.sub("", (html / part.file).read_text(encoding="utf-8")).strip()
-        text = changed(text, LATER)
+        text = _SAID.sub("void(", changed(text, LATER))
         text = ON_DEMAND.sub(lambda m: f'nvlLoad("{stamped(html, f"_static/{m[1]}").removeprefix("_static/")}")', text)
         text += f"\n{head}\n;\n" if part.file.endswith("documentation_options.js") else "\n;\n"
         if len(files) > 1 and len(files[-1]) + len(text) <= PIECE:

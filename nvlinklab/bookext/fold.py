@@ -32,9 +32,9 @@ def fold(title: str, link: nodes.Node, file: str) -> Fold:
 
 
 def excerpt(name: str, file: str, *content: nodes.Node) -> Excerpt:
-    """Return a part of a page with a name to link to, in a group of excerpts."""
-    made = Excerpt("", *content, classes=["nvl-excerpt"], ids=[name])
-    made["file"] = file
+    """Return a part of a page, in a group of excerpts; its name is that of the place that folds link to."""
+    made = Excerpt("", *content, classes=["nvl-excerpt"])
+    made["name"], made["file"] = name, file
     return made
 
 
@@ -51,7 +51,7 @@ def depart_fold(translator: Any, _: Fold) -> None:
 
 def visit_excerpt(translator: Any, node: Excerpt) -> None:
     """Open the element."""
-    translator.body.append(translator.starttag(node, "article", **{"data-excerpts": node["file"]}))
+    translator.body.append(translator.starttag(node, "article", **{"data-excerpts": node["file"], "data-name": node["name"]}))
 
 
 def depart_excerpt(translator: Any, _: Excerpt) -> None:

@@ -60,9 +60,11 @@ class LedgerEvidence(ResultDirective):
         section += nodes.title("", chapter.title)
         for result in map(found.claim, chapter.claims):
             verdict = result["verdict"]
-            head = paragraph(claim_link(self.env.docname, result["id"], verdict), " ", badge(verdict), classes=["nvl-claim-head"])
-            facts = excerpt(result["id"], _file(result), *claim_facts(result, found, self.env.docname))
-            section += [head, paragraph(result["statement"]), facts]
+            card = nodes.container(ids=[result["id"]], classes=["nvl-card"])
+            card += paragraph(claim_link(self.env.docname, result["id"], verdict), " ", badge(verdict), classes=["nvl-card-head"])
+            card += paragraph(result["statement"])
+            card += excerpt(result["id"], _file(result), *claim_facts(result, found, self.env.docname))
+            section += card
         return section
 
 

@@ -21,12 +21,12 @@ async scheme => {
 
 @contextmanager
 def opened(browser: Any, address: str, **options: Any) -> Iterator[tuple[Any, list[str]]]:
-    """Open a page and collect its complaints: console errors and warnings (a violated policy is one), exceptions, wrong requests."""
+    """Open a page and collect its complaints: console messages of any kind (a violated policy is one), exceptions, wrong requests."""
     context = browser.new_context(reduced_motion="reduce", **options)
     page = context.new_page()
     trouble: list[str] = []
     own = ("/".join([*address.split("/")[:3], ""]), "data:", "blob:")
-    page.on("console", lambda m: trouble.append(f"{m.type}: {m.text}") if m.type in ("error", "warning") else None)
+    page.on("console", lambda m: trouble.append(f"{m.type}: {m.text}"))
     page.on("pageerror", lambda e: trouble.append(f"exception: {e}"))
     page.on("requestfailed", lambda r: trouble.append(f"failed: {r.url}"))
     page.on("request", lambda r: None if r.url.startswith(own) else trouble.append(f"elsewhere: {r.url}"))

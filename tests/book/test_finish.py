@@ -73,7 +73,7 @@ def test_each_page_has_the_rules_it_can_use(tmp_path: Path) -> None:
     (tmp_path / "_static" / "documentation_options.js").write_text("const DOCUMENTATION_OPTIONS = {};\n")
     (tmp_path / "_static" / "own.js").write_text('place.className = "made";\n')
     page = PAGE.replace("styles/theme.css", "theme.css").replace('<script src="{root}_static/tool.js"></script>', "")
-    part = '<article class="nvl-excerpt" data-excerpts="some" id="it"><p class="shown">It</p></article>'
+    part = '<article class="nvl-excerpt" data-excerpts="some" data-name="it"><p class="shown">It</p></article>'
     fold = '<details class="nvl-fold" data-excerpts="some"><summary>S</summary><a href="two.html#it">It</a></details>'
     texts = {
         "one": f'<p class="first"></p>{fold}<script src="_static/own.js"></script>',
@@ -91,7 +91,7 @@ def test_each_page_has_the_rules_it_can_use(tmp_path: Path) -> None:
 
 
 def test_excerpts_become_scripts_with_a_name_that_changes_with_them(tmp_path: Path) -> None:
-    part = '<article class="nvl-excerpt" data-excerpts="{file}" id="{name}">\n<p>{name} </p></article>'
+    part = '<article class="nvl-excerpt" data-excerpts="{file}" data-name="{name}">\n<p>{name} </p></article>'
     fold = '<details class="nvl-fold" data-excerpts="a">'
     names = set()
     for first in ("x", "y"):
@@ -107,6 +107,15 @@ def test_excerpts_become_scripts_with_a_name_that_changes_with_them(tmp_path: Pa
 def test_a_fold_without_an_excerpt_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BookError, match=r"p\.html shows excerpts of c, but no page has any; there are those of nothing"):
         excerpts.write(tmp_path, {"p.html": '<details class="nvl-fold" data-excerpts="c">'})
+
+
+def test_scripts_complain_but_do_not_chat(tmp_path: Path) -> None:
+    (tmp_path / "_static").mkdir()
+    said = 'a && console.log("x", f(1)); b ? (console.debug(`y`), go()) : 0; console.info("z")\nconsole.error("e"); console.warn("w")'
+    (tmp_path / "_static" / "one.js").write_text(said)
+    (_, address) = scripts.bundle(tmp_path, [scripts.Script("_static/one.js", "", "")])
+    left = 'a && void("x", f(1)); b ? (void(`y`), go()) : 0; void("z")\nconsole.error("e"); console.warn("w")'
+    assert left in (tmp_path / address.partition("?")[0]).read_text()
 
 
 def test_a_script_asks_for_the_version_of_another_that_the_book_has(tmp_path: Path) -> None:

@@ -193,5 +193,5 @@ def test_the_ledger_is_whole_without_javascript(browser: Any, site: str) -> None
         page.wait_for_url("**/evidence.html#*")
         claim = page.url.partition("#")[2]
         assert claim == next(iter(load().claims))
-        assert page.locator(f"article#{claim} .nvl-fact").first.is_visible()
+        assert page.locator(f"#{claim} article .nvl-fact").first.is_visible()
         assert page.locator("article.nvl-excerpt").count() == len(load().claims)
