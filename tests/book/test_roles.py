@@ -1,10 +1,12 @@
-"""Roles and directives, in a book of one page with three claims."""
+"""Roles and directives, in a book about three claims that is built once, each case a page of its own."""
 
 import json
+import re
 import shutil
+from collections.abc import Callable
 from io import StringIO
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -63,59 +65,102 @@ RESULTS = [
 ]  # fmt: skip
 
 
-class Built:
-    """One built page: its HTML and the warnings."""
+COMPLAINTS = {
+    "{claim}`expert-lode`": "no claim is called 'expert-lode'; did you mean 'expert-load'",
+    "{claim-value}`expert-load tim`": "computes no 'tim'; did you mean 'time'",
+    "{claim-value}`waiting time`": "claim waiting is pending: nothing is computed",
+    "{claim-stated}`expert-load size`": "states no 'size'; did you mean 'time'?",
+    "{claim-range}`named`": "which has no range",
+    "{ratio}`waiting`": "has no ratio; it is pending",
+    "{verdict}`expert-lode`": "no claim is called 'expert-lode'",
+    "{count}`reproducd`": "cannot be counted; did you mean 'reproduced'",
+    "{rule}`nearly`": "expected finest, coarsest, about, near",
+    "{claim-value}`a b c`": "expected id name",
+    "{overview}`faild`": "nothing about the ledger is called 'faild'",
+    "```{ledger-chart} pie\n```": "no chart of the ledger is called 'pie'",
+    "```{claim-details} expert-lode\n```": "no claim is called 'expert-lode'",
+    "```{ledger-table}\n:chapter: ch99\n```": "no chapter is called 'ch99'",
+}
+CONTENTS = {
+    "{verdict-counts}": "technical essay",
+    "{chapter-status}": "A chapter",
+    "{verdict-meanings}": "every stated number is a hit",
+    "{sources-list}": 'href="https://example.org/sheet"',
+    "{data-tables}": 'href="_static/data/results/ledger.json"',
+    "{versions}": "jupyter-book",
+    "{notebook-times}": "No running times are recorded yet",
+    "{quantities-table}": "Memory bandwidth",
+    "{ledger-table}": 'href="evidence.html#expert-load"',
+    "{ledger-evidence}": 'data-excerpts="ch05" data-name="expert-load"',
+    "{ledger-downloads}": 'href="_static/claims.csv"',
+    "{ledger-chart} verdicts": 'src="_static/charts/chart-',
+    "{conflict-knots}": "Most contested claim",
+    "{consequential-numbers}": "Range",
+}
+TEXTS = {
+    "numbers": "{claim-value}`expert-load time` of {claim-value}`expert-load nbytes`, {claim-range}`expert-load`, "
+    "said {claim-stated}`expert-load`, {ratio}`expert-load`, {claim-value}`named`, "
+    "{rule}`near`, {count}`total`, {count}`pending`, {count}`ch05 checked`",
+    "verdicts": "{verdict}`expert-load` {verdict}`pending`",
+    "links": "{claim}`expert-load` and {claim}`the load <expert-load>`",
+    "details": "```{claim-details} expert-load\n```",
+    "ledger": "```{ledger-table}\n```",
+    "evidence": "```{ledger-evidence}\n```",
+    **{f"complaint-{k}": text for k, text in enumerate(COMPLAINTS)},
+    **{f"content-{k}": f"```{directive}\n```" for k, directive in enumerate(CONTENTS)},
+}
 
-    def __init__(self, html: str, warnings: str):
-        self.html = html
-        self.warnings = warnings
+
+class Built(NamedTuple):
+    """One built page: its HTML and the warnings about it."""
+
+    html: str
+    warnings: str
 
 
-@pytest.fixture
-def page(tmp_path: Path):
-    """Return a function that builds a page of the given text beside a ledger page."""
-    data = tmp_path / "data"
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Built]:
+    """Return a function that returns a page of `TEXTS` by its name, all of them built in one book."""
+    folder = tmp_path_factory.mktemp("book")
+    data, source, out = folder / "data", folder / "source", folder / "out"
     shutil.copytree(DATA / "schema", data / "schema")
     (data / "claims").mkdir()
     (data / "claims" / "ch05-test.yml").write_text(CHAPTER, encoding="utf-8")
     (data / "results").mkdir()
     (data / "results" / "ledger.json").write_text(json.dumps(RESULTS), encoding="utf-8")
     (data / "sources.yml").write_text("maker: {title: Data sheet, location: 'example.org/sheet, p. 3', date: '2024', kind: primary}\n")
-    source = tmp_path / "source"
     (source / "_static").mkdir(parents=True)
+    pages = "nvl_ledger_page = 'ledger'\nnvl_evidence_page = 'evidence'\n"
+    (source / "conf.py").write_text(f"{CONFIG}nvl_data = {str(data)!r}\n{pages}html_static_path = []\n")
+    (source / "index.md").write_text("\n".join(["# Pages", "", "```{toctree}", *TEXTS, "```", ""]), encoding="utf-8")
+    for name, text in TEXTS.items():
+        (source / f"{name}.md").write_text(f"# Page {name}\n\n{text}\n", encoding="utf-8")
+    from sphinx.application import Sphinx
+    from sphinx.util.docutils import docutils_namespace, patch_docutils
 
-    def make(text: str) -> Built:
-        (source / "conf.py").write_text(f"{CONFIG}nvl_data = {str(data)!r}\nnvl_ledger_page = 'ledger'\nhtml_static_path = []\n")
-        (source / "index.md").write_text(f"# Page\n\n{text}\n\n```{{toctree}}\nledger\n```\n", encoding="utf-8")
-        (source / "ledger.md").write_text("# Ledger\n\n```{ledger-table}\n```\n", encoding="utf-8")
-        from sphinx.application import Sphinx
-        from sphinx.util.docutils import docutils_namespace, patch_docutils
-
-        warned = StringIO()
-        with patch_docutils(str(source)), docutils_namespace():
-            app = Sphinx(source, source, tmp_path / "out", tmp_path / "trees", "html", status=None, warning=warned, freshenv=True)
-            app.build(force_all=True)
-        return Built((tmp_path / "out" / "index.html").read_text(encoding="utf-8"), warned.getvalue())
-
-    return make
+    warned = StringIO()
+    with patch_docutils(str(source)), docutils_namespace():
+        Sphinx(source, source, out, folder / "trees", "html", status=None, warning=warned, freshenv=True).build(force_all=True)
+    lines = warned.getvalue().splitlines()
+    assert all(re.search(r"/[\w-]+\.md", line) for line in lines), lines
+    return lambda name: Built(
+        (out / f"{name}.html").read_text(encoding="utf-8"), "\n".join(line for line in lines if f"/{name}.md" in line)
+    )
 
 
 pytestmark = pytest.mark.filterwarnings("default::DeprecationWarning", "default::PendingDeprecationWarning")  # Sphinx 7 itself
 
 
 def test_roles_print_what_was_computed(page: Any) -> None:
-    built = page(
-        "{claim-value}`expert-load time` of {claim-value}`expert-load nbytes`, {claim-range}`expert-load`, "
-        "said {claim-stated}`expert-load`, {ratio}`expert-load`, {claim-value}`named`, "
-        "{rule}`near`, {count}`total`, {count}`pending`, {count}`ch05 checked`"
-    )
+    built = page("numbers")
     assert built.warnings == ""
     for text in ("5.505\xa0µs", "44.04\xa0MB", "5 to 6\xa0µs", "5.5\xa0µs", "1×", "compute", "25\xa0%", ">3<", ">1<", ">2<"):
         assert text in built.html, text
 
 
 def test_verdict_says_it_in_sign_word_and_class(page: Any) -> None:
-    built = page("{verdict}`expert-load` {verdict}`pending`")
+    built = page("verdicts")
+    assert built.warnings == ""
     assert "nvl-v-reproduced" in built.html
     assert "✓" in built.html
     assert "</span>reproduced</span>" in built.html
@@ -123,66 +168,29 @@ def test_verdict_says_it_in_sign_word_and_class(page: Any) -> None:
 
 
 def test_claim_links_to_its_row(page: Any) -> None:
-    built = page("{claim}`expert-load` and {claim}`the load <expert-load>`")
+    built = page("links")
     assert built.warnings == ""
     assert built.html.count('href="ledger.html#expert-load"') == 2
     assert 'title="reproduced"' in built.html
     assert "the load" in built.html
 
 
-@pytest.mark.parametrize(
-    ("text", "complaint"),
-    [
-        ("{claim}`expert-lode`", "no claim is called 'expert-lode'; did you mean 'expert-load'"),
-        ("{claim-value}`expert-load tim`", "computes no 'tim'; did you mean 'time'"),
-        ("{claim-value}`waiting time`", "claim waiting is pending: nothing is computed"),
-        ("{claim-stated}`expert-load size`", "states no 'size'; did you mean 'time'?"),
-        ("{claim-range}`named`", "which has no range"),
-        ("{ratio}`waiting`", "has no ratio; it is pending"),
-        ("{verdict}`expert-lode`", "no claim is called 'expert-lode'"),
-        ("{count}`reproducd`", "cannot be counted; did you mean 'reproduced'"),
-        ("{rule}`nearly`", "expected finest, coarsest, about, near"),
-        ("{claim-value}`a b c`", "expected id name"),
-        ("{overview}`faild`", "nothing about the ledger is called 'faild'"),
-        ("```{ledger-chart} pie\n```", "no chart of the ledger is called 'pie'"),
-        ("```{claim-details} expert-lode\n```", "no claim is called 'expert-lode'"),
-        ("```{ledger-table}\n:chapter: ch99\n```", "no chapter is called 'ch99'"),
-    ],
-)
-def test_what_does_not_exist_is_a_warning(page: Any, text: str, complaint: str) -> None:
-    built = page(text)
-    assert complaint in built.warnings
-    assert "index.md" in built.warnings
+@pytest.mark.parametrize("text", COMPLAINTS)
+def test_what_does_not_exist_is_a_warning(page: Any, text: str) -> None:
+    assert COMPLAINTS[text] in page(f"complaint-{list(COMPLAINTS).index(text)}").warnings
 
 
 def test_details_hold_everything_and_escape_it(page: Any) -> None:
-    built = page("```{claim-details} expert-load\n```")
+    for name in ("details", "evidence"):
+        built = page(name)
+        assert built.warnings == ""
+        assert "&lt;b&gt;us&lt;/b&gt;" in built.html
+        for text in ("8\xa0TB/s", "7 to 8\xa0TB/s", "gb300.mem_bw", "\N{MINUS SIGN}1", "8.007\xa0TB/s", "at 80 % of peak", "44.04\xa0MB"):
+            assert text in built.html, text
+
+
+@pytest.mark.parametrize("directive", CONTENTS)
+def test_directives_show_their_content(page: Any, directive: str) -> None:
+    built = page(f"content-{list(CONTENTS).index(directive)}")
+    assert CONTENTS[directive] in built.html
     assert built.warnings == ""
-    assert "&lt;b&gt;us&lt;/b&gt;" in built.html
-    for text in ("8\xa0TB/s", "7 to 8\xa0TB/s", "gb300.mem_bw", "\N{MINUS SIGN}1", "8.007\xa0TB/s", "at 80 % of peak", "44.04\xa0MB"):
-        assert text in built.html, text
-
-
-@pytest.mark.parametrize(
-    ("directive", "expected"),
-    [
-        ("verdict-counts", "technical essay"),
-        ("chapter-status", "A chapter"),
-        ("verdict-meanings", "every stated number is a hit"),
-        ("sources-list", 'href="https://example.org/sheet"'),
-        ("data-tables", 'href="_static/data/results/ledger.json"'),
-        ("versions", "jupyter-book"),
-        ("notebook-times", "No running times are recorded yet"),
-        ("quantities-table", "Memory bandwidth"),
-        ("ledger-table", 'class="nvl-fold'),
-        ("ledger-downloads", 'href="_static/claims.csv"'),
-        ("ledger-chart} verdicts", 'src="_static/charts/chart-'),
-        ("conflict-knots", "Most contested claim"),
-        ("consequential-numbers", "Range"),
-    ],
-)
-def test_directives_show_their_content(page: Any, directive: str, expected: str) -> None:
-    name, _, argument = directive.partition("} ")
-    built = page(f"```{{{name}}} {argument}\n```")
-    assert expected in built.html
-    assert "index.md" not in built.warnings
