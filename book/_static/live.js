@@ -71,7 +71,6 @@
     const form = box.querySelector(".vega-bindings");
     if (!about || !form) return;
     const name = dataset(view, about.results.map(({ field }) => field));
-    form.setAttribute("role", "group");
     form.setAttribute("aria-label", `Controls: ${[spec.title?.text ?? ""].flat().join(" ")}`);
     form.addEventListener("submit", (event) => event.preventDefault());
     for (const control of about.controls) label(form.querySelector(`[name="${control.signal}"]`), control, view);

@@ -7,7 +7,8 @@ from typing import Any
 
 BY_COLOUR = ["color-contrast", "link-in-text-block"]  # the rules that a theme can change
 KEPT = {
-    ".nvl-ledger-chapter": 3, ".nvl-card": 3, "tbody tr": 4, "div.highlight": 2, ".nvl-figure": 1, ".nvl-api": 3, "dl.nvl-members > *": 6,
+    ".nvl-ledger-chapter": 3, ".nvl-card": 3, "tbody tr": 4, "div.highlight": 2, ".nvl-figure:not(:has([data-moves]))": 1,
+    ".nvl-figure:has([data-moves])": 1, ".nvl-api": 3, "dl.nvl-members > *": 6,
 }  # fmt: skip
 """How many of what repeats on a page are looked at, because the cost of the contrast rule grows with the page. Where the variable
 `NVLINKLAB_AXE` says `whole` nothing is left out, for some ten minutes more."""

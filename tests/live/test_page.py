@@ -67,7 +67,7 @@ def said(page):
 
 
 def test_controls_have_names_values_and_units(page):
-    assert page.get_by_role("group", name="Controls: Time of a message against its size").count() == 1
+    assert page.get_by_role("form", name="Controls: Time of a message against its size").count() == 1
     message = page.get_by_role("slider", name="Message", exact=True)
     assert message.get_attribute("aria-valuetext") == "1 MB"
     assert page.get_by_role("slider", name="Bandwidth", exact=True).get_attribute("aria-valuetext") == "900 GB/s"
