@@ -1,8 +1,8 @@
 """Parts that open on demand: HTML's own `<details>`, whose content is an excerpt from another page.
 
 A page may hold hundreds of them and stay light. Inside each stands a link to the place on the other page, which is all that a reader
-without scripts needs; when one is opened, `page.js` puts the excerpt in the link's place. `nvlinklab.book.excerpts` makes the files that
-it loads for this.
+without scripts needs; when one is opened, `excerpts.js` puts the excerpt in the link's place, from a file that
+`nvlinklab.book.excerpts` makes.
 """
 
 from typing import Any

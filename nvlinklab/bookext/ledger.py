@@ -153,9 +153,8 @@ def _claim_rows(claim_id: str, found: Results, page: str, derived: str) -> list[
         paragraph(*where, classes=["nvl-where"]),
     ]
     title = "What is known" if result["verdict"] == "pending" else "How this verdict comes about"
-    facts = fold(
-        title, evidence_link(page, claim_id, "Its inputs, where each comes from, and what would make the claim true"), _file(result)
-    )
+    link = evidence_link(page, claim_id, "Its inputs, where each comes from, and what would make the claim true")
+    facts = fold(title, link, _file(result))
     return [
         row([_wide(claim, "nvl-cell-claim")], "nvl-row", "nvl-first", ids=[claim_id]),
         *(row(_line_cells(line), "nvl-row", "nvl-line") for line in found.lines(claim_id)),
