@@ -38,7 +38,7 @@ LAYERS = {  # what each part may use besides itself
     "book": BASE | {"io"},
     "bookext": BASE | {"io", "claims", "plotting", "live", "scenario"},
     "cli": BASE | {"io", "claims", "notebooks", "book", "commands"},
-    "bench": BASE | {"io", "serving", "workload", "scenario", "analysis"},
+    "bench": BASE | {"io", "book", "serving", "workload", "scenario", "analysis"},
     "commands": BASE
     | {
         "io",
