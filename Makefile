@@ -28,7 +28,7 @@ $(STAMP): requirements.lock pyproject.toml
 book: env ## evaluate the ledger and build the strict static book in _build/html
 	$(BIN)/nvlinklab book build
 
-test: env ## run every test (about fourteen minutes on two cores)
+test: env ## run every test (about fifteen minutes on two cores)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/basedpyright --pythonpath $(BIN)/python
