@@ -11,6 +11,7 @@
     const here = [...content.querySelectorAll("a[href]")].filter((a) => a.hash && a.pathname === location.pathname);
     for (const a of here) a.setAttribute("href", a.hash); // the excerpt's page names this one
     link.replaceWith(content);
+    part.dispatchEvent(new CustomEvent("nvl-shown", { bubbles: true })); // page.js looks for what scrolls in it
   }
 
   document.addEventListener(

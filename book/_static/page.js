@@ -23,5 +23,9 @@ document.addEventListener("DOMContentLoaded", () => {
     }
   });
   const scrolling = "pre, .pst-scrollable-table-container, .nvl-chart, .cell_output > .output, mjx-container[display]";
-  for (const box of document.querySelectorAll(scrolling)) watch.observe(box);
+  const watchAll = (place) => {
+    for (const box of place.querySelectorAll(scrolling)) watch.observe(box);
+  };
+  watchAll(document);
+  document.addEventListener("nvl-shown", ({ target }) => watchAll(target));
 });

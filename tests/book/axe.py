@@ -26,6 +26,7 @@ async kept => {
       if (seen.get(key) > most) element.remove();
     }
   for (const part of document.querySelectorAll("details")) part.open = true;
+  while (document.querySelector("details[data-excerpts] > a")) await rest(); // until every excerpt stands in its place
   for (const part of document.querySelectorAll(".bd-article section")) part.style.contentVisibility = "visible"; // as if all were on screen
   for (let frame = 0; frame < 4; frame += 1) await rest(); // what is opened is laid out in one frame and measured in the next
 }

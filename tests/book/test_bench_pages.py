@@ -48,9 +48,9 @@ def test_medians_count() -> None:
 
 
 def test_what_misses_its_limit_is_bold() -> None:
-    row = pages.scores([report(0.94)]) | {"kB": 80.5}
+    row = pages.scores([report(0.94)]) | {"page, kB": 80.5}
     machine = {"processor": "x", "cores": 2, "system": "s", "load": 0}
-    text = pages.table({"machine": machine, "repeat": 3, "lighthouse": "12.8.2", "pages": {"a.html": row, "b.html": {"kB": 700.0}}})
+    text = pages.table({"machine": machine, "repeat": 3, "lighthouse": "12.8.2", "pages": {"a.html": row, "b.html": {"page, kB": 700.0}}})
     assert "| a.html | 80.5 | **94** | 100 | **96** | 94 | 94 | 900 | 100 | 1500 |" in text
     assert "| b.html | **700** | – |" in text
     assert "Lighthouse 12.8.2" in text
@@ -68,7 +68,7 @@ def test_without_a_book_or_a_browser_it_says_what_to_do(tmp_path: Path, monkeypa
 
 def test_the_command_prints_and_writes_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     machine = {"processor": "x", "cores": 2, "system": "s", "load": 0}
-    found = {"machine": machine, "repeat": 3, "lighthouse": "", "pages": {"a.html": {"kB": 80.5, "first chart, s": 1.6}}}
+    found = {"machine": machine, "repeat": 3, "lighthouse": "", "pages": {"a.html": {"page, kB": 80.5, "first chart, s": 1.6}}}
     monkeypatch.setattr(pages, "run", lambda *_: found)
     monkeypatch.setattr("nvlinklab.io.paths.project_dir", lambda: tmp_path)
     (tmp_path / "benchmarks").mkdir()

@@ -154,6 +154,15 @@ def test_a_row_opens_to_its_evidence(ledger_page: Any) -> None:
     assert ledger_page.url.partition("#")[0] == before
 
 
+def test_a_table_that_a_row_opens_to_is_reached_by_keyboard(browser: Any, site: str) -> None:
+    claim = next(r for r in load().claims.values() if r["inputs"])
+    with ledger_at(browser, site, f"#{claim['id']}", viewport={"width": 390, "height": 844}) as page:
+        box = page.locator("tr.nvl-pinned .pst-scrollable-table-container").first
+        box.wait_for()
+        assert box.evaluate("box => box.scrollWidth > box.clientWidth")
+        page.wait_for_function("() => document.querySelector('tr.nvl-pinned .pst-scrollable-table-container').tabIndex === 0")
+
+
 def test_words_are_sought_in_the_evidence_too(ledger_page: Any) -> None:
     word = "elasticity"
     assert ledger_page.locator("tr.nvl-row", has_text=word).count() == 0
